@@ -1,0 +1,31 @@
+/** The activity interfaces that workflows see (types only). */
+import type { CellAnswer } from './messages.ts';
+
+/** Of the build plane; queue of the row's build pool. */
+export interface BuildActivities {
+  /** fetch, requires, build, repair, audit in a sealed container; the outcome is recorded through `/worker/*`. */
+  build(order: { buildId: string; target: string }): Promise<CellAnswer>;
+  /** Makes the sdist of a folder. */
+  sdist(order: { sourceId: string }): Promise<{ state: 'succeeded' | 'failed' | 'cancelled' }>;
+}
+
+/** Of the build plane; queue of the row's test pool. */
+export interface TestActivities {
+  test(order: { buildId: string; target: string }): Promise<{ tested: 'passed' | 'failed' | 'no-requirement' | 'cancelled' }>;
+}
+
+/** Of the control plane: takes ids only and reads what it signs from Postgres. */
+export interface ControlActivities {
+  /** Splices the SBOM in and writes the final wheel; from here on its digest is the wheel. */
+  describe(order: { buildId: string; target: string }): Promise<CellAnswer>;
+  /** Marks the cells of this build that an existing wheel serves; answers the targets that are still to build. */
+  cover(order: { buildId: string; targets: readonly string[] }): Promise<readonly string[]>;
+  /** Records that the farm gave a cell up: the failure of the last delivery. */
+  giveUp(order: { buildId: string; target: string; step: 'build' | 'describe' | 'test' | 'sdist'; code: string; why: string }): Promise<void>;
+  /** Signs every file of the release that has no bundle: one certificate and one checkpoint. */
+  attest(order: { buildId: string }): Promise<void>;
+  /** Makes visible what is in, in one transaction, where tier 1 succeeded; ends the build. */
+  publish(order: { buildId: string }): Promise<{ state: 'succeeded' | 'failed' }>;
+  /** Ends a cancelled build: open cells become cancelled. */
+  cancelled(order: { buildId: string }): Promise<void>;
+}

@@ -1,0 +1,78 @@
+/**
+ * Every time-out, size, count and cap of the farm, with units in the names. One place, so that a reader can see
+ * what a stranger can make the farm do at most.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const GiB = 1024 * MiB;
+const second = 1000;
+const minute = 60 * second;
+
+export const limits = {
+  // sdists and wheels
+  sdistBytesMax: 512 * MiB,
+  sdistUnpackedBytesMax: 2 * GiB,
+  sdistMembersMax: 100_000,
+  archiveRatioMax: 200,
+  wheelBytesMax: 1 * GiB,
+  wheelMembersMax: 50_000,
+  folderBytesMax: 512 * MiB,
+
+  // a sealed cell
+  cellMemoryBytes: 3 * GiB,
+  /** tmpfs work folder; counted with the container's memory. */
+  cellWorkBytes: 2 * GiB,
+  cellPidsMax: 512,
+  cellCpus: 2,
+  stepMsMax: { fetch: 5 * minute, requires: 5 * minute, sdist: 20 * minute, build: 60 * minute, repair: 10 * minute, audit: 5 * minute, test: 15 * minute },
+  /** How long a step may print nothing. Source: Hydra's maxsilent is 3600 s; sealed cells are smaller. */
+  stepSilenceMsMax: 30 * minute,
+  logBytesMax: 16 * MiB,
+  logChunkBytesMax: 256 * KiB,
+  logFlushMs: 250,
+  /** A cancel must reach the container and be recorded in 5 s; this is the container's share. */
+  cancelGraceMs: 1 * second,
+
+  // orchestration
+  cellsInFlightMax: 64,
+  cellsPerHistoryMax: 400,
+  payloadBytesMax: 64 * KiB,
+  heartbeatMs: 2 * second,
+  heartbeatTimeoutMs: 20 * second,
+  cellDeliveriesMax: 5,
+  signRetryMsMax: 6 * 60 * minute,
+  planeListedMsMax: 2 * second,
+  workerConcurrency: 2,
+  leaseMsMax: 3 * 60 * minute,
+
+  // HTTP
+  jsonBodyBytesMax: 1 * MiB,
+  upstreamMsMax: 30 * second,
+  upstreamPageFreshMs: 60 * second,
+  upstreamPageBytesMax: 64 * MiB,
+  followersMax: 500,
+
+  // blobs
+  blobUntouchedMs: 24 * 60 * minute,
+} as const;
+
+/** A test sets lower limits for one build through `POST /api/builds`; only lowering is accepted. */
+export interface CellLimits {
+  readonly memoryBytes: number;
+  readonly workBytes: number;
+  readonly pidsMax: number;
+  readonly stepMsMax: number;
+  readonly silenceMsMax: number;
+  readonly logBytesMax: number;
+}
+
+/** The limits of a cell when nothing lowers them. */
+export const cellLimits: CellLimits = {
+  memoryBytes: limits.cellMemoryBytes,
+  workBytes: limits.cellWorkBytes,
+  pidsMax: limits.cellPidsMax,
+  stepMsMax: limits.stepMsMax.build,
+  silenceMsMax: limits.stepSilenceMsMax,
+  logBytesMax: limits.logBytesMax,
+};

@@ -1,0 +1,30 @@
+/** Names and argument types of workflows, task queues and ids. Payloads carry ids and small values only. */
+
+/** `[targetId, build queue, test queue or empty]` */
+export type CellRef = readonly [target: string, buildQueue: string, testQueue: string];
+
+export interface ReleaseOrder {
+  readonly buildId: string;
+  /** Built alone first; null when it was done before a continue-as-new. */
+  readonly scout: CellRef | null;
+  /** One chain for a platform, lowest Python first. */
+  readonly chains: readonly (readonly CellRef[])[];
+}
+
+/** What a cell's build says to the workflow: no more than is needed to sequence. */
+export interface CellAnswer {
+  readonly state: 'succeeded' | 'failed' | 'cancelled';
+  /** True where the wheel may serve other targets too: the workflow asks `cover`. */
+  readonly wide: boolean;
+}
+
+export interface SdistOrder { readonly sourceId: string }
+
+export const controlQueue = 'control';
+/** The task queue of a pool's activities: `build.linux-amd64`, `test.linux-amd64`. */
+export const buildQueue = (pool: string): string => `build.${pool}`;
+export const testQueue = (pool: string): string => `test.${pool}`;
+
+/** Workflow ids: one open workflow for a build. */
+export const releaseWorkflowId = (buildId: string): string => `release-${buildId}`;
+export const sdistWorkflowId = (sourceId: string): string => `sdist-${sourceId}`;

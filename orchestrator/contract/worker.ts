@@ -1,0 +1,183 @@
+/**
+ * The worker's HTTP door, `/worker/*`: the only way, beside Temporal, in which the build plane and the control plane
+ * meet. Every request carries `authorization: Bearer <worker token>`; every request about a lease also carries
+ * `x-lease-secret`. The secret stands in no Temporal payload. There is no listing.
+ *
+ *   POST /worker/leases                          LeaseRequest  -> LeaseGrant | 409 FARM_LEASE_STALE | 410 (cell ended)
+ *   GET  /worker/leases/:id/inputs/:sha256       bytes of an input of this lease (sdist, image root tar, wheel)
+ *   PUT  /worker/leases/:id/outputs/:sha256      bytes; hash and size checked while writing -> Stored
+ *   POST /worker/leases/:id/log?offset=N         bytes -> LogOffset; a wrong offset answers 409 with the right one
+ *   POST /worker/leases/:id/events               StepEvent -> 204
+ *   POST /worker/leases/:id/lock                 LockReport -> LockAnswer
+ *   POST /worker/leases/:id/outcome              BuildOutcome | TestOutcome | SdistOutcome -> 204
+ */
+import { Type, type Static } from 'typebox';
+
+const Sha256Text = Type.String({ pattern: '^[0-9a-f]{64}$' });
+const Count = Type.Integer({ minimum: 0 });
+const StepName = Type.String({ maxLength: 16 });
+
+export const FailureShape = Type.Object({
+  code: Type.String({ pattern: '^FARM_[A-Z_]+$' }),
+  step: StepName,
+  blame: Type.String(),
+  retry: Type.String(),
+  message: Type.String({ maxLength: 4000 }),
+  next: Type.String({ maxLength: 1000 }),
+  evidence: Type.Optional(Type.Object({
+    file: Type.Optional(Type.String({ maxLength: 400 })),
+    line: Type.Optional(Count),
+    text: Type.String({ maxLength: 4000 }),
+  })),
+});
+
+/** `kind` `sdist` makes an sdist from a folder; `build` and `test` are a cell's activities. */
+export const LeaseRequest = Type.Object({
+  kind: Type.Union([Type.Literal('sdist'), Type.Literal('build'), Type.Literal('test')]),
+  /** A build id for `build` and `test`; a source id for `sdist`. */
+  id: Type.String({ maxLength: 64 }),
+  /** Empty for `sdist`. */
+  target: Type.String({ maxLength: 80 }),
+  /** Temporal's attempt number of the activity, from 1; a lease of an older delivery is refused for ever. */
+  delivery: Type.Integer({ minimum: 1 }),
+  worker: Type.String({ maxLength: 80 }),
+});
+export type LeaseRequest = Static<typeof LeaseRequest>;
+
+export const ImageInput = Type.Object({
+  name: Type.String(), key: Sha256Text, tarSha256: Sha256Text, bytes: Count,
+});
+export type ImageInput = Static<typeof ImageInput>;
+
+export const BlobInput = Type.Object({ sha256: Sha256Text, filename: Type.String(), bytes: Count });
+export type BlobInput = Static<typeof BlobInput>;
+
+export const LimitsShape = Type.Object({
+  memoryBytes: Count, workBytes: Count, pidsMax: Count, stepMsMax: Count, silenceMsMax: Count, logBytesMax: Count,
+});
+
+/** What a worker must know to build one cell. */
+export const BuildSpec = Type.Object({
+  kind: Type.Literal('build'),
+  attemptId: Type.String(),
+  project: Type.String(),
+  version: Type.String(),
+  target: Type.String(),
+  python: Type.String(),
+  image: ImageInput,
+  source: BlobInput,
+  sourceDateEpoch: Count,
+  /** Requirements uploaded later are not chosen. ISO 8601. */
+  cutoff: Type.String(),
+  limits: LimitsShape,
+});
+export type BuildSpec = Static<typeof BuildSpec>;
+
+export const TestSpec = Type.Object({
+  kind: Type.Literal('test'),
+  attemptId: Type.String(),
+  project: Type.String(),
+  version: Type.String(),
+  target: Type.String(),
+  python: Type.String(),
+  /** `native` runs pip in the test image; `qemu` imports there what the build image's pip has unpacked. */
+  runner: Type.Union([Type.Literal('native'), Type.Literal('qemu')]),
+  image: ImageInput,
+  /** The build image of the row: has pip, the tags and markers of the target, and network tools. */
+  toolImage: ImageInput,
+  wheel: BlobInput,
+  cutoff: Type.String(),
+  limits: LimitsShape,
+});
+export type TestSpec = Static<typeof TestSpec>;
+
+/** Makes the sdist of a folder. `source` is a .tar.gz of the folder. */
+export const SdistSpec = Type.Object({
+  kind: Type.Literal('sdist'),
+  attemptId: Type.String(),
+  image: ImageInput,
+  source: BlobInput,
+  sourceDateEpoch: Count,
+  cutoff: Type.String(),
+  limits: LimitsShape,
+});
+export type SdistSpec = Static<typeof SdistSpec>;
+
+export const LeaseGrant = Type.Object({
+  leaseId: Type.String(),
+  secret: Type.String(),
+  /** Where the log goes on; more than 0 after an earlier delivery. */
+  logOffset: Count,
+  spec: Type.Union([BuildSpec, TestSpec, SdistSpec]),
+});
+export type LeaseGrant = Static<typeof LeaseGrant>;
+
+export const Stored = Type.Object({ sha256: Sha256Text, bytes: Count });
+export const LogOffset = Type.Object({ offset: Count });
+
+export const StepEvent = Type.Object({
+  step: StepName,
+  state: Type.Union([Type.Literal('started'), Type.Literal('ended')]),
+  /** Wall-clock milliseconds of the step, when it has ended. */
+  ms: Type.Optional(Count),
+  note: Type.Optional(Type.String({ maxLength: 400 })),
+});
+export type StepEvent = Static<typeof StepEvent>;
+
+export const LockedShape = Type.Object({
+  name: Type.String({ maxLength: 200 }), version: Type.String({ maxLength: 100 }),
+  filename: Type.String({ maxLength: 300 }), sha256: Sha256Text,
+});
+export const LockReport = Type.Object({ lock: Type.Array(LockedShape, { maxItems: 500 }) });
+export type LockReport = Static<typeof LockReport>;
+
+/** `known` true: an attempt with this key succeeded before; the worker stops, the control plane has recorded it. */
+export const LockAnswer = Type.Object({ attemptKey: Sha256Text, known: Type.Boolean() });
+export type LockAnswer = Static<typeof LockAnswer>;
+
+export const GraftedLibrary = Type.Object({
+  /** Path in the wheel. */
+  path: Type.String(), sha256: Sha256Text, soname: Type.Optional(Type.String()),
+});
+
+export const BuildOutcome = Type.Union([
+  Type.Object({
+    kind: Type.Literal('build'), state: Type.Literal('succeeded'),
+    wheel: BlobInput,
+    /** How often the compiler wrappers were called, and how often they failed. */
+    compilerCalls: Count,
+    compilerFailures: Count,
+    /** What was looked for while building and is not there, said in the result: `built without libyaml`. */
+    notes: Type.Array(Type.String({ maxLength: 300 }), { maxItems: 20 }),
+    /** What audit saw: tag after repair, floor, machine types. Free form, for people and the page. */
+    audit: Type.Record(Type.String(), Type.Unknown()),
+    grafted: Type.Array(GraftedLibrary, { maxItems: 500 }),
+  }),
+  Type.Object({ kind: Type.Literal('build'), state: Type.Literal('failed'), failure: FailureShape }),
+  Type.Object({ kind: Type.Literal('build'), state: Type.Literal('cancelled') }),
+]);
+export type BuildOutcome = Static<typeof BuildOutcome>;
+
+export const TestOutcome = Type.Union([
+  Type.Object({
+    kind: Type.Literal('test'),
+    tested: Type.Union([Type.Literal('passed'), Type.Literal('failed'), Type.Literal('no-requirement')]),
+    /** How it was done, in words: `pip install --no-index, 2 imports` or `unpacked, imported under qemu`. */
+    how: Type.String({ maxLength: 300 }),
+    imports: Type.Array(Type.String({ maxLength: 300 }), { maxItems: 1000 }),
+    lock: Type.Array(LockedShape, { maxItems: 500 }),
+    failure: Type.Optional(FailureShape),
+  }),
+  Type.Object({ kind: Type.Literal('test'), state: Type.Literal('cancelled') }),
+]);
+export type TestOutcome = Static<typeof TestOutcome>;
+
+export const SdistOutcome = Type.Union([
+  Type.Object({ kind: Type.Literal('sdist'), state: Type.Literal('succeeded'), sdist: BlobInput }),
+  Type.Object({ kind: Type.Literal('sdist'), state: Type.Literal('failed'), failure: FailureShape }),
+  Type.Object({ kind: Type.Literal('sdist'), state: Type.Literal('cancelled') }),
+]);
+export type SdistOutcome = Static<typeof SdistOutcome>;
+
+export const Outcome = Type.Union([BuildOutcome, TestOutcome, SdistOutcome]);
+export type Outcome = Static<typeof Outcome>;

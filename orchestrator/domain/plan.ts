@@ -1,0 +1,215 @@
+import type { Step } from './failure.ts';
+
+/** Cell states, the words of tables, API, JSON and pages. */
+export const endStates = ['succeeded', 'covered', 'upstream', 'blocked', 'failed', 'unsupported', 'cancelled'] as const;
+export type EndState = (typeof endStates)[number];
+export type CellState = 'queued' | 'running' | EndState;
+export const testedStates = ['passed', 'failed', 'no-runner', 'no-requirement'] as const;
+export type Tested = (typeof testedStates)[number];
+
+/** One catalogue row: how one target is built and tested. The shape of images/catalogue.json. */
+export interface CatalogueRow {
+  /** cibuildwheel's id: `cp313-manylinux_aarch64`. */
+  readonly target: string;
+  /** `3.13` */
+  readonly python: string;
+  readonly image: string;
+  readonly build: 'native' | 'cross' | 'qemu' | 'host';
+  readonly testImage: string | null;
+  readonly test: 'native' | 'qemu' | 'host' | 'none';
+  readonly buildPool: string;
+  readonly testPool: string;
+  /** `glibc 2.17`, `musl 1.2` */
+  readonly floor: string;
+  readonly repair: 'auditwheel' | 'delvewheel' | 'delocate';
+}
+
+export type Tier = 1 | 2 | 3;
+
+/** Where the sdist came from. `origin` is a word for people: `index`, `file` or `folder`. */
+export interface PlanSource {
+  readonly origin: 'index' | 'file' | 'folder';
+  readonly sdistSha256: string;
+  readonly sdistFilename: string;
+  readonly sdistBytes: number;
+  /** Seconds since 1970; git commit time, else the newest member of the sdist, never before 1980. */
+  readonly sourceDateEpoch: number;
+  readonly hasNativeSource: boolean;
+  /** True where the upstream index has a pure wheel of this version. */
+  readonly upstreamPure: boolean;
+}
+
+/** A candidate row with the key of the image it names, as it stood when the plan was made. */
+export interface PlanRow extends CatalogueRow {
+  readonly imageKey: string;
+  readonly testImageKey: string | null;
+}
+
+export interface PlanCell {
+  readonly target: string;
+  readonly tier: Tier;
+  readonly rows: readonly PlanRow[];
+}
+
+/** What will be built. Pure value: same input, same plan; its canonical text is hashed at the rim. */
+export interface Plan {
+  readonly format: 1;
+  readonly project: string;
+  readonly displayName: string;
+  readonly version: string;
+  readonly source: PlanSource;
+  readonly builder: string;
+  /** Requirements released later are not looked at. ISO 8601, UTC; kept while the rest of the plan is unchanged. */
+  readonly cutoff: string;
+  readonly cells: readonly PlanCell[];
+}
+
+export interface PlanRequest {
+  readonly project: string;
+  readonly displayName: string;
+  readonly version: string;
+  readonly source: PlanSource;
+  readonly builder: string;
+  readonly cutoff: string;
+  readonly globs: readonly string[];
+  readonly rows: readonly PlanRow[];
+  readonly policy: readonly PolicyLine[];
+  /** Tells whether a Python such as `3.11` satisfies the sdist's Requires-Python. */
+  readonly allowsPython: (python: string) => boolean;
+}
+
+/** A line of images/policy.json: the first line whose glob matches gives the tier. */
+export interface PolicyLine {
+  readonly targets: string;
+  readonly tier: Tier;
+}
+
+/** `*` any text, `?` one character, `{a,b}` either; the globs of cibuildwheel's build and skip. */
+export function matchesGlob(glob: string, text: string): boolean {
+  const source = glob.replace(/[.+^$()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')
+    .replace(/\{([^{}]*)\}/g, (_, list: string) => `(?:${list.split(',').join('|')})`);
+  return new RegExp(`^${source}$`).test(text);
+}
+
+/** Sorts by Python, then by platform: `cp39` before `cp311`. */
+export function compareTargets(a: string, b: string): number {
+  const split = (id: string): [number, string] => {
+    const found = /^cp(\d)(\d+)(t?)-(.*)$/.exec(id);
+    return found ? [Number(found[2]) * 2 + (found[3] ? 1 : 0), found[4]!] : [1e6, id];
+  };
+  const [pythonA, platformA] = split(a);
+  const [pythonB, platformB] = split(b);
+  return pythonA - pythonB || (platformA < platformB ? -1 : platformA > platformB ? 1 : 0);
+}
+
+/** The platform of a target id: `manylinux_aarch64`. */
+export const platformOf = (target: string): string => target.slice(target.indexOf('-') + 1);
+
+/**
+ * Makes the plan: every target that the globs choose and whose Python the project accepts, with its candidate rows in
+ * catalogue order.
+ * @errors an empty `cells`: the caller says FARM_TARGETS_EMPTY or FARM_REQUIRES_PYTHON
+ */
+export function planBuild(request: PlanRequest): Plan {
+  const wanted = request.rows.filter((row) =>
+    request.allowsPython(row.python)
+    && (request.globs.length === 0 || request.globs.some((glob) => matchesGlob(glob, row.target))));
+  const targets = [...new Set(wanted.map((row) => row.target))].sort(compareTargets);
+  return {
+    format: 1,
+    project: request.project,
+    displayName: request.displayName,
+    version: request.version,
+    source: request.source,
+    builder: request.builder,
+    cutoff: request.cutoff,
+    cells: targets.map((target) => ({
+      target,
+      tier: tierOf(target, request.policy),
+      rows: wanted.filter((row) => row.target === target),
+    })),
+  };
+}
+
+/** The tier of a target: the first line that matches; best effort when none does. */
+export function tierOf(target: string, policy: readonly PolicyLine[]): Tier {
+  return policy.find((line) => matchesGlob(line.targets, target))?.tier ?? 3;
+}
+
+/** The same value always has the same text: keys sorted, no spaces (RFC 8785 for the values a plan holds). */
+export function canonicalText(value: unknown): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
+  if (Array.isArray(value)) return `[${value.map(canonicalText).join(',')}]`;
+  const members = Object.entries(value).filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0));
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalText(member)}`).join(',')}}`;
+}
+
+/** The part of a plan that says whether it is the same as an earlier one: everything but the cut-off. */
+export const planCore = (plan: Plan): string => canonicalText({ ...plan, cutoff: undefined });
+
+/** One locked requirement: a file with its digest. */
+export interface Locked {
+  readonly name: string;
+  readonly version: string;
+  readonly filename: string;
+  readonly sha256: string;
+}
+
+/**
+ * The canonical text whose hash is the attempt key: what was built under the same key is not built again.
+ * @source DESIGN "Plan": sdist + recipe + row + image key + lock + builder version
+ */
+export function attemptKeyText(plan: Plan, row: PlanRow, lock: readonly Locked[]): string {
+  return canonicalText({
+    builder: plan.builder,
+    lock: [...lock].map(({ filename, sha256 }) => `${filename}#${sha256}`).sort(),
+    row,
+    sdist: plan.source.sdistSha256,
+    sourceDateEpoch: plan.source.sourceDateEpoch,
+  });
+}
+
+/** The order of work: the scout (lowest Python of the native platform), then a chain for each platform, lowest first. */
+export interface WorkOrder {
+  readonly scout: string | null;
+  readonly chains: readonly (readonly string[])[];
+}
+
+/**
+ * Orders the cells that are to be built. The scout goes alone, because what it shows (pure or not) may end the rest.
+ * @source DESIGN "Order"
+ */
+export function orderCells(cells: readonly PlanCell[], nativeBuilds: ReadonlySet<string>): WorkOrder {
+  const sorted = cells.map((cell) => cell.target).sort(compareTargets);
+  const scout = sorted.find((target) => nativeBuilds.has(target)) ?? sorted[0] ?? null;
+  const chains = new Map<string, string[]>();
+  for (const target of sorted) {
+    if (target === scout) continue;
+    chains.set(platformOf(target), [...(chains.get(platformOf(target)) ?? []), target]);
+  }
+  return { scout, chains: [...chains.values()] };
+}
+
+export type ScoutVerdict = 'pure' | 'native' | 'built pure by mistake' | 'ask the rest';
+
+/**
+ * What the first wheel says of the release.
+ * @source DESIGN "Order": pure, no compiler call, and no native source in the sdist or upstream pure too: one build is all
+ */
+export function judgeWheel(wheel: {
+  readonly pure: boolean;
+  readonly compilerCalls: number;
+  readonly hasNativeSource: boolean;
+  readonly upstreamPure: boolean;
+  readonly nativeSiblings: boolean;
+}): ScoutVerdict {
+  if (!wheel.pure) return 'native';
+  if (wheel.compilerCalls > 0 || wheel.nativeSiblings) return 'built pure by mistake';
+  return !wheel.hasNativeSource || wheel.upstreamPure ? 'pure' : 'built pure by mistake';
+}
+
+export interface StepTime {
+  readonly step: Step;
+  readonly ms: number;
+}

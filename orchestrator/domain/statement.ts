@@ -1,0 +1,168 @@
+/**
+ * In-toto statements about published files, as values and as their one canonical text.
+ * Every name in them comes from the farm's id: a farm that moves to another host or port keeps its identity.
+ */
+
+/** https://github.com/in-toto/attestation, spec/v1/statement.md */
+export const statementType = 'https://in-toto.io/Statement/v1';
+/** https://slsa.dev/spec/v1.0/provenance */
+export const provenanceType = 'https://slsa.dev/provenance/v1';
+/** Identifier of PEP 740's publish attestation; an identifier, never an address to call, hence in parts. */
+export const publishType = ['https://docs.pypi', 'org/attestations/publish/v1'].join('.');
+
+/** The names by which verifiers know a farm. */
+export interface FarmNames {
+  /** Subject alternative name of every signing certificate, and the builder id of provenance. */
+  readonly identity: string;
+  readonly issuer: string;
+  /** First line of the log's checkpoints; also the name of its signature, so without spaces. */
+  readonly logOrigin: string;
+  readonly wheelBuildType: string;
+  readonly imageBase: string;
+}
+
+/**
+ * The names of a farm, from its id alone.
+ * @shape farmId: lower-case letters, digits, inner hyphens, 1 to 63 characters (a DNS label)
+ * @errors TypeError for any other id; ids are made by the farm, so this is a bug and not an input error
+ * @source RFC 2606 reserves `.invalid`: these names can never become somebody's host
+ */
+export function farmNames(farmId: string): FarmNames {
+  if (!/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(farmId)) throw new TypeError(`not a farm id: ${farmId}`);
+  const domain = `${farmId}.wheelfarm.invalid`;
+  return {
+    identity: `https://${domain}/builders/docker/v1`,
+    issuer: `https://${domain}`,
+    logOrigin: `${domain}/log`,
+    wheelBuildType: `https://${domain}/buildtypes/wheel/v1`,
+    imageBase: `https://${domain}/images/`,
+  };
+}
+
+/** A file by name and content. @shape sha256: 64 lower-case hex digits */
+export interface NamedDigest {
+  readonly name: string;
+  readonly sha256: string;
+}
+
+/** A requirement that was installed to build with. */
+export interface BuildRequirement extends NamedDigest {
+  readonly version: string;
+}
+
+/** Everything that provenance of a wheel says; all of it is recorded on the attempt before signing. */
+export interface WheelOrigin {
+  readonly wheel: NamedDigest;
+  readonly project: string;
+  readonly version: string;
+  readonly target: string;
+  readonly imageKey: string;
+  /** Of the image's root tar; never an engine's own image id, which differs between machines. */
+  readonly imageSha256: string;
+  readonly attemptKey: string;
+  readonly planSha256: string;
+  readonly builderVersion: string;
+  readonly hermetic: boolean;
+  /** `uri` says where it came from: a package URL for an index, `git+https:…@ref` for a repository. */
+  readonly sdist: NamedDigest & { readonly uri: string };
+  readonly requirements: readonly BuildRequirement[];
+  readonly invocationId: string;
+  /** RFC 3339, UTC. */
+  readonly startedOn: string;
+  readonly finishedOn: string;
+  readonly logSha256: string;
+  readonly sbomSha256: string;
+}
+
+export interface ResourceDescriptor {
+  readonly name: string;
+  readonly uri?: string;
+  readonly digest: { readonly sha256: string };
+}
+
+/** @source https://github.com/in-toto/attestation, spec/v1/statement.md; one subject as PEP 740 demands */
+export interface Statement {
+  readonly _type: string;
+  readonly subject: readonly [{ readonly name: string; readonly digest: { readonly sha256: string } }];
+  readonly predicateType: string;
+  readonly predicate: Readonly<Record<string, unknown>>;
+}
+
+/** "This farm published this file": PEP 740's publish attestation, for wheels and sdists alike. */
+export const publishStatement = (file: NamedDigest): Statement => statementOf(file, publishType, {});
+
+/**
+ * How a wheel was built: SLSA provenance v1.
+ * Requirements are ordered by name, version and digest, so the order of installation leaves no trace.
+ */
+export function wheelProvenance(farmId: string, origin: WheelOrigin): Statement {
+  const names = farmNames(farmId);
+  return statementOf(origin.wheel, provenanceType, {
+    buildDefinition: {
+      buildType: names.wheelBuildType,
+      externalParameters: { project: origin.project, version: origin.version, target: origin.target },
+      internalParameters: {
+        imageKey: origin.imageKey,
+        attemptKey: origin.attemptKey,
+        planSha256: origin.planSha256,
+        builderVersion: origin.builderVersion,
+        hermetic: origin.hermetic,
+      },
+      resolvedDependencies: dependenciesOf(names, origin),
+    },
+    runDetails: {
+      builder: { id: names.identity, version: { wheelfarm: origin.builderVersion } },
+      metadata: { invocationId: origin.invocationId, startedOn: origin.startedOn, finishedOn: origin.finishedOn },
+      byproducts: [
+        { name: 'build.log', digest: { sha256: origin.logSha256 } },
+        { name: 'sbom', digest: { sha256: origin.sbomSha256 } },
+      ],
+    },
+  });
+}
+
+function dependenciesOf(names: FarmNames, origin: WheelOrigin): ResourceDescriptor[] {
+  const sortKey = (one: BuildRequirement): string => `${one.name} ${one.version} ${one.sha256}`;
+  const sorted = [...origin.requirements].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
+  return [
+    { name: origin.sdist.name, uri: origin.sdist.uri, digest: { sha256: origin.sdist.sha256 } },
+    { name: 'image', uri: `${names.imageBase}${origin.imageKey}`, digest: { sha256: origin.imageSha256 } },
+    ...sorted.map((one) => ({
+      name: one.name, uri: packageUrl(one.name, one.version), digest: { sha256: one.sha256 },
+    })),
+  ];
+}
+
+/**
+ * The package URL of a Python distribution, its name normalised.
+ * @source https://github.com/package-url/purl-spec, type `pypi`
+ */
+export const packageUrl = (name: string, version: string): string =>
+  `pkg:pypi/${name.toLowerCase().replace(/[-_.]+/g, '-')}@${encodeURIComponent(version)}`;
+
+/** The one text of a statement: what is signed and what its digest is taken of. */
+export const statementText = (statement: Statement): string => canonicalJson(statement);
+
+/**
+ * JSON with sorted keys and no spaces (RFC 8785).
+ * @errors TypeError for what JSON has no form for, `undefined` members and numbers that are not finite included
+ */
+export function canonicalJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
+  }
+  const finite = typeof value !== 'number' || Number.isFinite(value);
+  if (value === null || (finite && ['string', 'number', 'boolean'].includes(typeof value))) return JSON.stringify(value);
+  throw new TypeError(`no canonical JSON for ${String(value)}`);
+}
+
+function statementOf(file: NamedDigest, predicateType: string, predicate: Statement['predicate']): Statement {
+  return {
+    _type: statementType,
+    subject: [{ name: file.name, digest: { sha256: file.sha256 } }],
+    predicateType,
+    predicate,
+  };
+}
