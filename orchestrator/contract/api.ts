@@ -1,0 +1,126 @@
+/**
+ * Requests and answers of `/api/*`, for the command line, the dashboard and strangers. Every answer that is not 2xx is
+ * a Problem (RFC 9457) with a code. Requests that change something carry `authorization: Bearer <api token>`.
+ *
+ *   GET    /api/status                           StatusView
+ *   PUT    /api/sources/:sha256?kind&filename&epoch   bytes -> SourceView (kind folder | file)
+ *   GET    /api/sources/:id                      SourceView
+ *   POST   /api/plans                            BuildRequest -> PlanView            (starts nothing)
+ *   POST   /api/builds                           BuildRequest -> BuildView           (201 started, 200 nothing to build)
+ *   GET    /api/builds?limit=                    BuildView[] newest first
+ *   GET    /api/builds/:id                       BuildView
+ *   GET    /api/builds/:id/events                server-sent events: `build` with a BuildView, on every change
+ *   POST   /api/builds/:id/cancel                {by} -> 202
+ *   GET    /api/attempts/:id                     AttemptView
+ *   GET    /api/attempts/:id/log?offset=&follow= text; follow=1 streams until the attempt has ended
+ *   GET    /api/builds/:id/cells/:target/inputs  CellInputs, what `./farm shell` opens
+ */
+import { Type, type Static } from 'typebox';
+import { FailureShape, ImageInput, BlobInput, LimitsShape, LockedShape } from './worker.ts';
+
+export const Problem = Type.Object({
+  type: Type.String(), title: Type.String(), status: Type.Integer(), detail: Type.String(),
+  code: Type.String(), blame: Type.String(), next: Type.String(),
+  evidence: Type.Optional(Type.Unknown()),
+});
+export type Problem = Static<typeof Problem>;
+
+export const BuildRequest = Type.Object({
+  /** `name`, `name==version`; empty when `source` is given. */
+  what: Type.String({ maxLength: 300 }),
+  /** Id of an uploaded source, instead of `what`. */
+  source: Type.Optional(Type.String({ maxLength: 64 })),
+  targets: Type.Array(Type.String({ maxLength: 80 }), { maxItems: 100 }),
+  /** Only lower limits are taken. */
+  limits: Type.Optional(Type.Partial(LimitsShape)),
+  /** Builds the failed cells again, those that the project is to blame for too. */
+  again: Type.Optional(Type.Boolean()),
+});
+export type BuildRequest = Static<typeof BuildRequest>;
+
+export const CellView = Type.Object({
+  target: Type.String(),
+  tier: Type.Integer(),
+  state: Type.String(),
+  step: Type.Union([Type.String(), Type.Null()]),
+  tested: Type.Union([Type.String(), Type.Null()]),
+  wheel: Type.Union([Type.String(), Type.Null()]),
+  wheelSha256: Type.Union([Type.String(), Type.Null()]),
+  coveredBy: Type.Union([Type.String(), Type.Null()]),
+  attemptId: Type.Union([Type.String(), Type.Null()]),
+  attempts: Type.Integer(),
+  failure: Type.Union([FailureShape, Type.Null()]),
+  testFailure: Type.Union([FailureShape, Type.Null()]),
+  notes: Type.Array(Type.String()),
+  startedAt: Type.Union([Type.String(), Type.Null()]),
+  endedAt: Type.Union([Type.String(), Type.Null()]),
+  bytes: Type.Union([Type.Integer(), Type.Null()]),
+});
+export type CellView = Static<typeof CellView>;
+
+export const BuildView = Type.Object({
+  id: Type.String(), project: Type.String(), displayName: Type.String(), version: Type.String(),
+  planSha256: Type.String(), state: Type.String(),
+  /** False where an unchanged plan had nothing to build. */
+  started: Type.Boolean(),
+  cells: Type.Array(CellView),
+  failure: Type.Union([FailureShape, Type.Null()]),
+  upstreamFiles: Type.Array(Type.String()),
+  /** Filenames of this release on the farm's index. */
+  published: Type.Array(Type.String()),
+  sdist: BlobInput,
+  startedAt: Type.String(), endedAt: Type.Union([Type.String(), Type.Null()]),
+  index: Type.String(),
+});
+export type BuildView = Static<typeof BuildView>;
+
+export const PlanCellView = Type.Object({
+  target: Type.String(), tier: Type.Integer(), state: Type.String(),
+  rows: Type.Array(Type.Object({
+    image: Type.String(), imageKey: Type.String(), build: Type.String(), test: Type.String(), floor: Type.String(),
+    buildPool: Type.String(),
+  })),
+  /** From earlier attempts of this target; null without history. */
+  expectedMs: Type.Union([Type.Integer(), Type.Null()]),
+  expectedBytes: Type.Union([Type.Integer(), Type.Null()]),
+});
+export const PlanView = Type.Object({
+  sha256: Type.String(), project: Type.String(), version: Type.String(), cutoff: Type.String(),
+  sdist: BlobInput, origin: Type.String(), sourceDateEpoch: Type.Integer(),
+  cells: Type.Array(PlanCellView),
+  /** True where every cell has ended under this plan: `./farm build` builds nothing. */
+  unchanged: Type.Boolean(),
+});
+export type PlanView = Static<typeof PlanView>;
+
+export const SourceView = Type.Object({
+  id: Type.String(), kind: Type.String(), state: Type.String(), filename: Type.String(), bytes: Type.Integer(),
+  sdist: Type.Union([BlobInput, Type.Null()]), failure: Type.Union([FailureShape, Type.Null()]),
+});
+export type SourceView = Static<typeof SourceView>;
+
+export const AttemptView = Type.Object({
+  id: Type.String(), buildId: Type.String(), target: Type.String(), number: Type.Integer(), state: Type.String(),
+  step: Type.Union([Type.String(), Type.Null()]), worker: Type.Union([Type.String(), Type.Null()]),
+  attemptKey: Type.Union([Type.String(), Type.Null()]), imageKey: Type.String(),
+  reusedFrom: Type.Union([Type.String(), Type.Null()]),
+  lock: Type.Array(LockedShape), testLock: Type.Array(LockedShape),
+  steps: Type.Array(Type.Object({ step: Type.String(), state: Type.String(), at: Type.String(), ms: Type.Union([Type.Integer(), Type.Null()]) })),
+  failure: Type.Union([FailureShape, Type.Null()]),
+  logBytes: Type.Integer(),
+});
+export type AttemptView = Static<typeof AttemptView>;
+
+export const CellInputs = Type.Object({
+  project: Type.String(), version: Type.String(), target: Type.String(),
+  image: ImageInput, source: BlobInput, lock: Type.Array(LockedShape), sourceDateEpoch: Type.Integer(),
+  failure: Type.Union([FailureShape, Type.Null()]),
+});
+export type CellInputs = Static<typeof CellInputs>;
+
+export const StatusView = Type.Object({
+  farmId: Type.String(), version: Type.String(), index: Type.String(), dashboard: Type.String(),
+  projects: Type.Integer(), files: Type.Integer(), serial: Type.Integer(),
+  openBuilds: Type.Integer(), uptimeMs: Type.Integer(), trustFingerprint: Type.String(),
+});
+export type StatusView = Static<typeof StatusView>;

@@ -1,0 +1,152 @@
+/** The doors of the control plane to the world, with their laws. Adapters implement them, composition roots join them. */
+import type { BuildRequest, BuildView, PlanView } from './contract/api.ts';
+import type { CellLimits } from './contract/limits.ts';
+import type { ReleaseOrder } from './contract/messages.ts';
+import type { CatalogueRow, Locked, Plan, PlanRow, PolicyLine, Tested } from './domain/plan.ts';
+import type { Failure, Step } from './domain/failure.ts';
+
+/**
+ * Bytes under their SHA-256. Laws: `put` writes a temporary file in the same file system, syncs it, renames it, syncs
+ * the folder, and only then adds the row; a failed or wrong upload leaves nothing; two puts of the same bytes are one
+ * blob; `collect` deletes only what has no reference and was untouched for limits.blobUntouchedMs, under the lock that
+ * `put` takes.
+ */
+export interface BlobStore {
+  /** @errors FARM_DIGEST_MISMATCH, FARM_TOO_LARGE, FARM_NO_SPACE */
+  put(bytes: AsyncIterable<Uint8Array> | Uint8Array, expect?: { sha256?: string; bytesMax?: number }): Promise<{ sha256: string; bytes: number }>;
+  /** Takes a file that is on this machine already: hard link where possible, else copy. */
+  putFile(path: string, expect?: { sha256?: string }): Promise<{ sha256: string; bytes: number }>;
+  has(sha256: string): Promise<boolean>;
+  bytes(sha256: string): Promise<Uint8Array>;
+  stream(sha256: string, range?: { start: number; end: number }): Promise<NodeJS.ReadableStream>;
+  size(sha256: string): Promise<number>;
+  /** A path to read from; adapters without files make a temporary one. */
+  path(sha256: string): Promise<string>;
+  collect(now: Date): Promise<{ deleted: number; bytes: number }>;
+}
+
+/** Rows, policy and image records; reads images/ and what set-up has made. */
+export interface Catalogue {
+  rows(): Promise<readonly CatalogueRow[]>;
+  policy(): Promise<readonly PolicyLine[]>;
+  /** Rows whose images are on this farm, with their keys. */
+  planRows(): Promise<readonly PlanRow[]>;
+  image(name: string, key: string): Promise<{ name: string; key: string; tarSha256: string; bytes: number }>;
+}
+
+/** What the upstream index has of a project. Null when it has none (404). */
+export interface UpstreamProject {
+  readonly name: string;
+  readonly versions: readonly string[];
+  readonly files: readonly UpstreamFileView[];
+}
+export interface UpstreamFileView {
+  readonly filename: string;
+  readonly url: string;
+  readonly sha256: string;
+  readonly bytes: number | null;
+  readonly uploadTime: string | null;
+  readonly requiresPython: string | null;
+  readonly yanked: string | boolean;
+  readonly metadataSha256: string | null;
+}
+
+/** The upstream index. Laws: pages are cached and revalidated with their ETag; a file is checked against its digest. */
+export interface Upstream {
+  /** @errors FARM_UPSTREAM_UNREACHABLE */
+  project(name: string): Promise<UpstreamProject | null>;
+  /** Puts a file into the blob store. @errors FARM_DIGEST_MISMATCH, FARM_UPSTREAM_UNREACHABLE */
+  fetch(file: UpstreamFileView): Promise<{ sha256: string; bytes: number }>;
+}
+
+/** Starts and ends workflows. */
+export interface Workflows {
+  /** Starting a workflow id that is open is not an error. */
+  startRelease(order: ReleaseOrder): Promise<void>;
+  startSdist(sourceId: string): Promise<void>;
+  cancelRelease(buildId: string): Promise<void>;
+  cancelSdist(sourceId: string): Promise<void>;
+  isOpen(workflowId: string): Promise<boolean>;
+}
+
+export interface Clock { now(): Date }
+
+/** Everything that the signing step needs to know of a file: read from records, never from a payload. */
+export interface FileToSign {
+  readonly filename: string;
+  readonly sha256: string;
+  readonly kind: 'sdist' | 'wheel';
+  readonly target: string | null;
+  readonly attempt: null | {
+    readonly id: string;
+    readonly attemptKey: string;
+    readonly image: { readonly name: string; readonly key: string; readonly tarSha256: string };
+    readonly lock: readonly Locked[];
+    readonly logSha256: string | null;
+    readonly sbomSha256: string | null;
+    readonly startedAt: string;
+    readonly endedAt: string;
+    readonly worker: string;
+  };
+}
+
+/**
+ * Signs files. Laws: the same statement twice finds the first bundle; one certificate and one checkpoint for a call.
+ */
+export interface Signer {
+  signRelease(order: {
+    readonly plan: Plan; readonly planSha256: string; readonly buildId: string; readonly files: readonly FileToSign[];
+  }): Promise<readonly SignedStatement[]>;
+  /** ClientTrustConfig JSON text. */
+  trustConfig(): Promise<{ readonly json: string; readonly fingerprint: string }>;
+  readonly identity: string;
+  readonly issuer: string;
+}
+export interface SignedStatement {
+  readonly filename: string;
+  readonly fileSha256: string;
+  readonly kind: 'publish' | 'provenance';
+  readonly predicateType: string;
+  readonly statementSha256: string;
+  /** Sigstore bundle v0.3. */
+  readonly bundle: unknown;
+}
+
+/** A file that is to become visible. */
+export interface FileToPublish {
+  readonly filename: string;
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly kind: 'sdist' | 'wheel';
+  readonly requiresPython: string | null;
+  readonly metadataSha256: string | null;
+  readonly target: string | null;
+  readonly attemptId: string | null;
+}
+
+/**
+ * The index. Laws: `publish` writes files, page and serial in one transaction and answers when every live plane has
+ * the serial, or after limits.planeListedMsMax; the same call twice changes nothing; a published filename never gets
+ * other bytes.
+ */
+export interface Index {
+  /** @errors FARM_PUBLISH_CONFLICT */
+  publish(order: {
+    readonly project: string; readonly displayName: string; readonly version: string; readonly buildId: string;
+    readonly files: readonly FileToPublish[];
+  }): Promise<{ readonly serial: number; readonly listed: 'yes' | 'pending' }>;
+  published(project: string, version: string): Promise<readonly string[]>;
+}
+
+/** What `builds` does for the API: plans, starts, reads. */
+export interface Builds {
+  plan(request: BuildRequest): Promise<PlanView>;
+  start(request: BuildRequest): Promise<BuildView>;
+  view(id: string): Promise<BuildView>;
+  newest(limit: number): Promise<readonly BuildView[]>;
+  cancel(id: string, by: string): Promise<void>;
+  /** Calls back on every change of the build until the signal aborts. */
+  watch(id: string, changed: (view: BuildView) => void, signal: AbortSignal): Promise<void>;
+}
+
+export type { CellLimits, Failure, Step, Tested };
