@@ -34,7 +34,8 @@ export function appendLeaf(tree: MerkleTree, leaf: Uint8Array): void {
   for (let level = 0; levelOf(tree, level).length % 2 === 0; level += 1) {
     const nodes = levelOf(tree, level);
     if (tree.levels.length === level + 1) tree.levels.push([]);
-    levelOf(tree, level + 1).push(nodeHash(tree.hash, nodeAt(tree, level, nodes.length - 2), nodeAt(tree, level, nodes.length - 1)));
+    const [left, right] = [nodeAt(tree, level, nodes.length - 2), nodeAt(tree, level, nodes.length - 1)];
+    levelOf(tree, level + 1).push(nodeHash(tree.hash, left, right));
   }
 }
 
@@ -80,7 +81,10 @@ export function inclusionProof(tree: MerkleTree, index: number, size: number = t
 
 /** The head that an audit path leads to from a leaf; undefined when the path has the wrong length. */
 export function rootFromProof(
-  hash: HashBytes, leaf: Uint8Array, place: { readonly index: number; readonly size: number }, path: readonly Uint8Array[],
+  hash: HashBytes,
+  leaf: Uint8Array,
+  place: { readonly index: number; readonly size: number },
+  path: readonly Uint8Array[],
 ): Uint8Array | undefined {
   if (place.index < 0 || place.index >= place.size) return undefined;
   let node = place.index;

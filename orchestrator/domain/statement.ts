@@ -3,6 +3,8 @@
  * Every name in them comes from the farm's id: a farm that moves to another host or port keeps its identity.
  */
 
+import { canonicalText } from './plan.ts';
+
 /** https://github.com/in-toto/attestation, spec/v1/statement.md */
 export const statementType = 'https://in-toto.io/Statement/v1';
 /** https://slsa.dev/spec/v1.0/provenance */
@@ -141,22 +143,7 @@ export const packageUrl = (name: string, version: string): string =>
   `pkg:pypi/${name.toLowerCase().replace(/[-_.]+/g, '-')}@${encodeURIComponent(version)}`;
 
 /** The one text of a statement: what is signed and what its digest is taken of. */
-export const statementText = (statement: Statement): string => canonicalJson(statement);
-
-/**
- * JSON with sorted keys and no spaces (RFC 8785).
- * @errors TypeError for what JSON has no form for, `undefined` members and numbers that are not finite included
- */
-export function canonicalJson(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-    return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
-  }
-  const finite = typeof value !== 'number' || Number.isFinite(value);
-  if (value === null || (finite && ['string', 'number', 'boolean'].includes(typeof value))) return JSON.stringify(value);
-  throw new TypeError(`no canonical JSON for ${String(value)}`);
-}
+export const statementText = (statement: Statement): string => canonicalText(statement);
 
 function statementOf(file: NamedDigest, predicateType: string, predicate: Statement['predicate']): Statement {
   return {

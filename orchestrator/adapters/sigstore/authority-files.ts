@@ -1,13 +1,13 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fail } from '../../domain/failure.ts';
+import { cannotSign } from './cannot-sign.ts';
 import { rootCertificate, spkiOf } from './certificate.ts';
 
 /** What a key of the authority signs: certificates, certificate timestamps, log heads and entries. */
 export type KeyUse = 'ca' | 'ct' | 'log';
 
-/** One key of the authority's history, as `authority.json` lists it: oldest first, the newest of each use has no end. */
+/** One key of the authority's history. `authority.json` lists them oldest first; the newest of each use has no end. */
 export interface KeyRecord {
   readonly use: KeyUse;
   /** Of the private key, beside `authority.json`. */
@@ -41,23 +41,24 @@ export async function readOrCreateAuthority(folder: string, farmId: string, now:
   const found = await readAuthority(folder);
   if (!found) await createAuthority(folder, farmId, now);
   const record = found ?? await readAuthority(folder);
-  if (!record) return fail('FARM_SIGN_FAILED', 'sign', { why: `no signing authority could be made in ${folder}` });
+  if (!record) return cannotSign(`no signing authority could be made in ${folder}`);
   if (record.farmId !== farmId) {
-    return fail('FARM_SIGN_FAILED', 'sign', { why: `the keys in ${folder} belong to farm ${record.farmId}, not to ${farmId}` });
+    return cannotSign(`the keys in ${folder} belong to farm ${record.farmId}, not to ${farmId}`);
   }
   return record;
 }
 
 /**
- * Ends every key and begins new ones. What the old ones signed before `now` stays valid: verifiers keep them with their end.
- * The old private keys stay, so that an entry of their time whose bundle was never stored can be given out; delete the
- * files when a key is no longer secret.
+ * Ends every key and begins new ones. What the old ones signed before `now` stays valid: verifiers keep them with
+ * their end. The old private keys stay, so that an entry of their time whose bundle was never stored can be given out;
+ * delete the files when a key is no longer secret.
  */
 export async function rotateAuthority(folder: string, record: AuthorityRecord, now: Date): Promise<AuthorityRecord> {
   const at = wholeSecond(now);
   const generation = record.keys.filter((key) => key.use === 'ca').length + 1;
   const ended = record.keys.map((key) => (key.end ? key : { ...key, end: at.toISOString() }));
-  const fresh = await Promise.all(uses.map((use) => writeKey(folder, { use, generation, farmId: record.farmId, start: at })));
+  const order = { generation, farmId: record.farmId, start: at };
+  const fresh = await Promise.all(uses.map((use) => writeKey(folder, { use, ...order })));
   const next: AuthorityRecord = { ...record, keys: [...ended, ...fresh] };
   await writeDurably(join(folder, 'authority.json'), `${JSON.stringify(next, null, 2)}\n`);
   return next;
@@ -74,9 +75,9 @@ export async function privateKeyOf(folder: string, record: KeyRecord): Promise<K
     const key = createPrivateKey(await readFile(path, 'utf8'));
     if (spkiOf(createPublicKey(key)).toString('base64') === record.spki) return key;
   } catch (error) {
-    return fail('FARM_SIGN_FAILED', 'sign', { why: `the key ${path} cannot be used: ${(error as Error).message}` });
+    return cannotSign(`the key ${path} cannot be used: ${(error as Error).message}`);
   }
-  return fail('FARM_SIGN_FAILED', 'sign', { why: `the key ${path} is not the one that authority.json names` });
+  return cannotSign(`the key ${path} is not the one that authority.json names`);
 }
 
 async function readAuthority(folder: string): Promise<AuthorityRecord | undefined> {
@@ -88,17 +89,18 @@ async function readAuthority(folder: string): Promise<AuthorityRecord | undefine
   if (text === undefined) return undefined;
   try {
     const record = JSON.parse(text) as AuthorityRecord;
-    if (record.version === 1 && uses.every((use) => record.keys.some((key) => key.use === use && !key.end))) return record;
+    const current = (use: KeyUse): boolean => record.keys.some((key) => key.use === use && !key.end);
+    if (record.version === 1 && uses.every(current)) return record;
   } catch {
     // Falls through: half a file and a file of another shape are the same trouble.
   }
-  return fail('FARM_SIGN_FAILED', 'sign', { why: `${path} is damaged; restore it from a backup, it names the keys that users trust` });
+  return cannotSign(`${path} is damaged; restore it from a backup, it names the keys that users trust`);
 }
 
 async function createAuthority(folder: string, farmId: string, now: Date): Promise<void> {
-  const draft = `${folder}.${process.pid}.${now.getTime()}.new`;
   const start = wholeSecond(now);
-  await mkdir(draft, { recursive: true, mode: 0o700 });
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 });
+  const draft = await mkdtemp(`${folder}.new-`);   // mode 0700, and so is the folder after the rename
   const keys = await Promise.all(uses.map((use) => writeKey(draft, { use, generation: 1, farmId, start })));
   const record: AuthorityRecord = { version: 1, farmId, keys };
   await writeDurably(join(draft, 'authority.json'), `${JSON.stringify(record, null, 2)}\n`);
@@ -160,5 +162,5 @@ async function refuseLooseMode(path: string): Promise<void> {
   if ((mode & 0o077) !== 0) throw new Error(`other users can read it; chmod 600 ${path}`);
 }
 
-/** Certificates and log entries count in seconds: a start with a fraction would lie after what is signed in that second. */
+/** Certificates and log entries count in seconds: a start with a fraction would lie after what that second signed. */
 const wholeSecond = (moment: Date): Date => new Date(Math.floor(moment.getTime() / 1000) * 1000);

@@ -1,8 +1,7 @@
 import { createHash, randomBytes, sign, type KeyObject } from 'node:crypto';
 import { bits, explicit, implicit, integer, octets, oid, sequence, set, time, truth, utf8 } from './der.ts';
 
-/** Signs bytes with SHA-256 or, for the root, SHA-384; the signature is DER. */
-const ecdsaSha256 = sequence(oid('1.2.840.10045.4.3.2'));
+/** How the root signs: ECDSA on its P-384 key with SHA-384. */
 const ecdsaSha384 = sequence(oid('1.2.840.10045.4.3.3'));
 
 /** A certificate authority that can issue: its key and the certificate that verifiers hold. */
@@ -37,7 +36,9 @@ export const logIdOf = (publicKey: KeyObject): Buffer => createHash('sha256').up
  * A self-signed root for signing certificates, P-384.
  * @source Sigstore's certificate profile: keyCertSign and cRLSign only, CA, SKI, no extended key usage on a root
  */
-export function rootCertificate(issuer: Issuer, validity: { readonly notBefore: Date; readonly notAfter: Date }): Buffer {
+export function rootCertificate(
+  issuer: Issuer, validity: { readonly notBefore: Date; readonly notAfter: Date },
+): Buffer {
   return signed(ecdsaSha384, issuer.key, tbsOf({
     algorithm: ecdsaSha384,
     serial: randomSerial(),
@@ -55,7 +56,7 @@ export function rootCertificate(issuer: Issuer, validity: { readonly notBefore: 
 
 /**
  * A short-lived code signing certificate with one embedded signed certificate timestamp as its last extension.
- * @source Sigstore's certificate profile; RFC 6962 sections 3.2 and 3.3 for the timestamp over the certificate without it
+ * @source Sigstore's certificate profile; RFC 6962 sections 3.2 and 3.3: the timestamp covers the rest
  */
 export function leafCertificate(issuer: Issuer, ct: CtKey, order: LeafOrder): Buffer {
   const fields = {
@@ -69,15 +70,16 @@ export function leafCertificate(issuer: Issuer, ct: CtKey, order: LeafOrder): Bu
     extensions: leafExtensions(issuer, order),
   };
   const timestamp = signedTimestamp(ct, { issuer, tbs: tbsOf(fields), at: order.notBefore });
-  return signed(ecdsaSha384, issuer.key, tbsOf({
-    ...fields,
-    extensions: [...fields.extensions, extension('1.3.6.1.4.1.11129.2.4.2', octets(lengthPrefixed(2, lengthPrefixed(2, timestamp))))],
-  }));
+  const list = octets(lengthPrefixed(2, lengthPrefixed(2, timestamp)));
+  const extensions = [...fields.extensions, extension('1.3.6.1.4.1.11129.2.4.2', list)];
+  return signed(ecdsaSha384, issuer.key, tbsOf({ ...fields, extensions }));
 }
 
 /** PEM with lines of 64 characters: log entries carry the certificate in exactly this form. */
-export const pemOf = (der: Uint8Array): string =>
-  `-----BEGIN CERTIFICATE-----\n${Buffer.from(der).toString('base64').replace(/(.{64})(?=.)/g, '$1\n')}\n-----END CERTIFICATE-----\n`;
+export function pemOf(der: Uint8Array): string {
+  const lines = Buffer.from(der).toString('base64').replace(/(.{64})(?=.)/g, '$1\n');
+  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+}
 
 function leafExtensions(issuer: Issuer, order: LeafOrder): Buffer[] {
   const fulcio = '1.3.6.1.4.1.57264.1';
@@ -119,7 +121,9 @@ const tbsOf = (fields: TbsFields): Buffer => sequence(
 const signed = (algorithm: Buffer, key: KeyObject, tbs: Buffer): Buffer =>
   sequence(tbs, algorithm, bits(sign('sha384', tbs, key)));
 
-function signedTimestamp(ct: CtKey, over: { readonly issuer: Issuer; readonly tbs: Buffer; readonly at: Date }): Buffer {
+function signedTimestamp(
+  ct: CtKey, over: { readonly issuer: Issuer; readonly tbs: Buffer; readonly at: Date },
+): Buffer {
   const millis = Buffer.alloc(8);
   millis.writeBigUInt64BE(BigInt(over.at.getTime()));
   const issuerHash = createHash('sha256').update(spkiOf(over.issuer.publicKey)).digest();
@@ -128,9 +132,8 @@ function signedTimestamp(ct: CtKey, over: { readonly issuer: Issuer; readonly tb
     Buffer.from([0, 0]), millis, Buffer.from([0, 1]), issuerHash, lengthPrefixed(3, over.tbs), noExtensions,
   ]);
   const ecdsaWithSha256 = Buffer.from([4, 3]);
-  return Buffer.concat([
-    Buffer.from([0]), ct.logId, millis, noExtensions, ecdsaWithSha256, lengthPrefixed(2, sign('sha256', toSign, ct.key)),
-  ]);
+  const signature = lengthPrefixed(2, sign('sha256', toSign, ct.key));
+  return Buffer.concat([Buffer.from([0]), ct.logId, millis, noExtensions, ecdsaWithSha256, signature]);
 }
 
 function extension(id: string, value: Uint8Array, critical?: 'critical'): Buffer {

@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
-import { fail } from '../../domain/failure.ts';
 import {
   appendLeaf, emptyTree, inclusionProof, leafHash, rootHash, treeSize, truncateTree, type MerkleTree,
 } from '../../domain/merkle.ts';
+import { cannotSign } from './cannot-sign.ts';
 import { newEntries, sha256, type LogEntry, type LogHead, type LogStore, type SealHead } from './log-store.ts';
 
 /** Leaf hashes are read in parts of this many rows, so that a long log never stands in memory as rows. */
@@ -11,14 +11,23 @@ const rowsAtOnce = 20_000;
 /**
  * The log in Postgres: tables `log_leaf` and `log_head`, one writer at a time by the lock on the head's row.
  *
- * The tree's hashes are kept in memory, about 64 bytes of hash a leaf. The first use after a start reads all leaf hashes
- * (32 bytes each: 3 MB for 100,000 leaves), each later one only what came since, from this process or another; a proof
- * then costs log2(size) look-ups. Beyond some ten million leaves the inner hashes belong into a table of their own.
+ * The tree's hashes are kept in memory, about 64 bytes of hash a leaf. The first use after a start reads all leaf
+ * hashes (32 bytes each: 3 MB for 100,000 leaves), each later one only what came since, from this process or another;
+ * a proof then costs log2(size) look-ups. Beyond some million leaves the inner hashes belong into a table of their own.
  */
 export function pgLogStore(pool: Pool): LogStore {
   const tree = emptyTree(sha256);
   return {
-    append: (entries, seal) => inTransaction(pool, tree, (client) => appendLocked(client, tree, { entries, seal })),
+    async append(entries, seal) {
+      let committed: number | undefined;
+      await inTransaction(pool, async (client) => {
+        const head = await readHead(client, 'lock');
+        await catchUp(client, tree, head);
+        committed = head.size;
+        truncateTree(tree, committed);
+        await appendAfter(client, tree, { head, entries, seal });
+      }, () => { if (committed !== undefined) truncateTree(tree, committed); });
+    },
     async prove(statements) {
       const head = await readHead(pool, 'read');
       await catchUp(pool, tree, head);
@@ -43,11 +52,9 @@ interface LeafRow { index: string; body: Buffer; statement_sha256: string }
 
 type Queryable = Pick<PoolClient, 'query'>;
 
-async function appendLocked(
-  client: PoolClient, tree: MerkleTree, order: { readonly entries: readonly LogEntry[]; readonly seal: SealHead },
-): Promise<void> {
-  const head = await readHead(client, 'lock');
-  await catchUp(client, tree, head);
+interface AppendOrder { readonly head: LogHead; readonly entries: readonly LogEntry[]; readonly seal: SealHead }
+
+async function appendAfter(client: PoolClient, tree: MerkleTree, order: AppendOrder): Promise<void> {
   const known = await client.query<{ statement_sha256: string }>(
     'select statement_sha256 from log_leaf where statement_sha256 = any($1)',
     [order.entries.map((entry) => entry.statementSha256)],
@@ -60,7 +67,7 @@ async function appendLocked(
     `insert into log_leaf (index, leaf_hash, body, statement_sha256)
      select * from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::text[])`,
     [
-      fresh.map((_, offset) => head.size + offset),
+      fresh.map((_, offset) => order.head.size + offset),
       hashes.map((hash) => Buffer.from(hash)),
       fresh.map((entry) => Buffer.from(entry.body)),
       fresh.map((entry) => entry.statementSha256),
@@ -85,7 +92,7 @@ async function readHead(client: Queryable, mode: 'read' | 'lock'): Promise<LogHe
     );
   }
   const row = found.rows[0] ?? (await client.query<HeadRow>(select)).rows[0];
-  if (!row) return fail('FARM_SIGN_FAILED', 'sign', { why: 'the log has no head' });
+  if (!row) return cannotSign('the log has no head');
   return { size: Number(row.size), root: row.root, checkpoint: row.checkpoint };
 }
 
@@ -106,13 +113,11 @@ async function catchUp(client: Queryable, tree: MerkleTree, head: LogHead): Prom
   }
   if (treeSize(tree) >= head.size && Buffer.from(rootHash(tree, head.size)).equals(head.root)) return;
   truncateTree(tree, 0);   // read again next time: the database may have been restored from a backup
-  fail('FARM_SIGN_FAILED', 'sign', { why: `the log's ${head.size} leaves do not lead to its signed head` });
+  cannotSign(`the log's ${head.size} leaves do not lead to its signed head`);
 }
 
-/** Leaves of a transaction that did not commit leave the tree before the lock is given back. */
-async function inTransaction(
-  pool: Pool, tree: MerkleTree, work: (client: PoolClient) => Promise<void>,
-): Promise<void> {
+/** `undo` takes back what `work` did in memory, before the lock is given back: nobody may build on it. */
+async function inTransaction(pool: Pool, work: (client: PoolClient) => Promise<void>, undo: () => void): Promise<void> {
   const client = await pool.connect();
   let broken: Error | undefined;
   try {
@@ -120,7 +125,7 @@ async function inTransaction(
     await work(client);
     await client.query('commit');
   } catch (error) {
-    truncateTree(tree, 0);
+    undo();
     await client.query('rollback').catch((lost: Error) => { broken = lost; });
     throw error;
   } finally {
