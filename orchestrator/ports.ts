@@ -149,4 +149,59 @@ export interface Builds {
   watch(id: string, changed: (view: BuildView) => void, signal: AbortSignal): Promise<void>;
 }
 
+/** What describe needs of a cell whose build succeeded. */
+export interface DescribeInput {
+  readonly plan: Plan;
+  readonly attemptId: string;
+  readonly target: string;
+  readonly builtSha256: string;
+  readonly builtFilename: string;
+  readonly lock: readonly Locked[];
+  readonly grafted: readonly { readonly path: string; readonly sha256: string; readonly soname?: string }[];
+  /** True where the row has a test: the cell then goes on to step `test`. */
+  readonly tested: boolean;
+  /** Requires-Dist of the release's wheels that are described already. */
+  readonly siblings: readonly { readonly target: string; readonly metadataSha256: string }[];
+}
+
+/** The final wheel of a cell. */
+export interface Described {
+  readonly wheelSha256: string;
+  readonly wheelFilename: string;
+  readonly bytes: number;
+  readonly metadataSha256: string;
+  readonly sbomSha256: string;
+}
+
+/** Writes the final wheel of a cell: checks it, splices the SBOM in. @errors FARM_WHEEL_*, FARM_REQUIRES_DIFFER */
+export interface Describer {
+  describe(input: DescribeInput): Promise<Described>;
+}
+
+/**
+ * Records that activities read and move. Laws: every call may be made twice; a state moves by compare-and-set, so a
+ * late call changes nothing that has ended.
+ */
+export interface Records {
+  planOf(buildId: string): Promise<{ readonly plan: Plan; readonly planSha256: string }>;
+  cellsOf(buildId: string): Promise<readonly {
+    readonly target: string; readonly state: string; readonly tested: string | null;
+    readonly wheelFilename: string | null; readonly wheelSha256: string | null;
+  }[]>;
+  /** Null where the cell has no built wheel, or has ended. */
+  describeInput(buildId: string, target: string): Promise<DescribeInput | null>;
+  recordDescribed(buildId: string, target: string, described: Described): Promise<void>;
+  recordFailure(buildId: string, target: string, failure: Failure): Promise<void>;
+  /** `testFailure` of a cell whose test could not be done; the wheel stays. */
+  recordTestGivenUp(buildId: string, target: string, failure: Failure): Promise<void>;
+  /** Marks targets covered by the wheel of another target. */
+  coverCells(buildId: string, covered: readonly { readonly target: string; readonly by: string }[]): Promise<void>;
+  filesToSign(buildId: string): Promise<readonly FileToSign[]>;
+  saveAttestations(statements: readonly SignedStatement[]): Promise<void>;
+  filesToPublish(buildId: string): Promise<readonly FileToPublish[]>;
+  /** Ends a build and whatever of its cells is still open. */
+  endBuild(buildId: string, state: 'succeeded' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
+  recordSdistFailure(sourceId: string, failure: Failure): Promise<void>;
+}
+
 export type { CellLimits, Failure, Step, Tested };

@@ -18,7 +18,7 @@ export interface CellAnswer {
   readonly wide: boolean;
 }
 
-export interface SdistOrder { readonly sourceId: string }
+export interface SdistOrder { readonly sourceId: string; readonly pool: string }
 
 export const controlQueue = 'control';
 /** The task queue of a pool's activities: `build.linux-amd64`, `test.linux-amd64`. */

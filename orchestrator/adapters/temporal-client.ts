@@ -1,0 +1,43 @@
+import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
+import { controlQueue, releaseWorkflowId, sdistWorkflowId } from '../contract/messages.ts';
+import type { Workflows } from '../ports.ts';
+
+/**
+ * Port Workflows over a Temporal server.
+ * @shape address `host:port`; sdistPool the pool that makes sdists of folders
+ */
+export function temporalWorkflows(address: string, sdistPool: string): Workflows & { close(): Promise<void> } {
+  const connection = Connection.lazy({ address });
+  const client = new Client({ connection });
+  const start = async (workflow: string, workflowId: string, argument: unknown): Promise<void> => {
+    try {
+      await client.workflow.start(workflow, {
+        workflowId, taskQueue: controlQueue, args: [argument], workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    }
+  };
+  const cancel = async (workflowId: string): Promise<void> => {
+    try {
+      await client.workflow.getHandle(workflowId).cancel();
+    } catch (error) {
+      if (!(error instanceof WorkflowNotFoundError)) throw error;
+    }
+  };
+  return {
+    startRelease: (order) => start('release', releaseWorkflowId(order.buildId), order),
+    startSdist: (sourceId) => start('sdist', sdistWorkflowId(sourceId), { sourceId, pool: sdistPool }),
+    cancelRelease: (buildId) => cancel(releaseWorkflowId(buildId)),
+    cancelSdist: (sourceId) => cancel(sdistWorkflowId(sourceId)),
+    async isOpen(workflowId) {
+      try {
+        return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        throw error;
+      }
+    },
+    close: () => connection.close(),
+  };
+}

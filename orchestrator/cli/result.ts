@@ -1,0 +1,95 @@
+import type { BuildView, CellView } from '../contract/api.ts';
+import { compareCoverage } from '../domain/coverage.ts';
+import { duration, size } from './table.ts';
+
+/** The one object of `--json`, on the last line. */
+export function jsonResult(view: BuildView): unknown {
+  return {
+    project: view.project, version: view.version, index: view.index, build: view.id, state: view.state,
+    cells: view.cells.map((cell) => ({
+      target: cell.target, state: cell.state, tested: cell.tested, wheel: cell.wheel,
+      failure: cell.failure ?? cell.testFailure,
+    })),
+  };
+}
+
+/** 0 when every required target has a wheel and the release is visible. */
+export const exitStatus = (view: BuildView): number =>
+  (view.state === 'succeeded' ? 0 : view.state === 'cancelled' ? 130 : 1);
+
+/** The last page of a build: coverage, failures with cause and next step, lines to paste. */
+export function resultLines(view: BuildView, trust: { identity: string; issuer: string; fingerprint: string }): string[] {
+  return [
+    '', ...headLines(view), '', ...coverageLines(view), ...noteLines(view), ...failureLines(view),
+    ...(view.state === 'succeeded' ? ['', ...pasteLines(view, trust)] : []),
+  ];
+}
+
+function headLines(view: BuildView): string[] {
+  const took = view.endedAt ? duration(Date.parse(view.endedAt) - Date.parse(view.startedAt)) : '';
+  const bytes = view.cells.reduce((sum, cell) => sum + (cell.bytes ?? 0), 0);
+  const first = view.started ? `in ${took}` : 'nothing to build: this plan has ended before';
+  const state = view.state === 'succeeded' ? 'is on the index' : view.state === 'cancelled' ? 'was cancelled' : 'is NOT on the index';
+  return [
+    `${view.displayName} ${view.version} ${state}: ${first}, ${size(bytes)} of wheels.`,
+    ...(view.failure ? [`  ${view.failure.code}: ${view.failure.message}`, `  Next: ${view.failure.next}`] : []),
+  ];
+}
+
+function coverageLines(view: BuildView): string[] {
+  const ours = view.published.filter((name) => name.endsWith('.whl'));
+  const upstream = view.upstreamFiles.filter((name) => name.endsWith('.whl'));
+  const seen = compareCoverage({ cells: view.cells, farm: ours, upstream });
+  const parts = [`Coverage: upstream ${seen.upstreamWheels} wheels, farm ${seen.farmWheels}`];
+  if (seen.fresh.length > 0) parts.push(`new: ${seen.fresh.join(', ')}`);
+  if (seen.missing.length > 0) {
+    parts.push(`missing: ${seen.missing.map(({ what, because }) => `${what} (${because})`).join(', ')}`);
+  }
+  return [parts.join('; ')];
+}
+
+function noteLines(view: BuildView): string[] {
+  const notes = new Map<string, string[]>();
+  for (const cell of view.cells) for (const note of cell.notes) notes.set(note, [...(notes.get(note) ?? []), cell.target]);
+  return [...notes].map(([note, targets]) =>
+    `Note: ${note} (${targets.length === view.cells.length ? 'every cell' : targets.join(', ')})`);
+}
+
+function failureLines(view: BuildView): string[] {
+  return view.cells.flatMap((cell) => [
+    ...(cell.failure ? oneFailure(view, cell, cell.failure) : []),
+    ...(cell.testFailure ? oneFailure(view, cell, cell.testFailure) : []),
+  ]);
+}
+
+function oneFailure(view: BuildView, cell: CellView, failure: NonNullable<CellView['failure']>): string[] {
+  const { evidence } = failure;
+  const place = evidence?.file ? `${evidence.file}${evidence.line ? `:${evidence.line}` : ''}: ` : '';
+  return [
+    '', `${cell.target}: ${failure.step} failed: ${failure.message}`,
+    ...(evidence ? [`  First error: ${place}${evidence.text.split('\n')[0] ?? ''}`] : []),
+    `  ${failure.code}, blame: ${failure.blame}`,
+    `  Next: ${failure.next}`,
+    ...(cell.attemptId ? [`  Log: ./farm logs ${view.id} ${cell.target}   Open it: ./farm shell ${view.project}==${view.version} ${cell.target}`] : []),
+  ];
+}
+
+/** The file's place on the index: `/files/<2>/<2>/<rest of the digest>/<filename>`. */
+export const filePath = (sha256: string, filename: string): string =>
+  `/files/${sha256.slice(0, 2)}/${sha256.slice(2, 4)}/${sha256.slice(4)}/${filename}`;
+
+function pasteLines(view: BuildView, trust: { identity: string; issuer: string; fingerprint: string }): string[] {
+  const base = view.index.replace(/\/simple\/$/, '');
+  const file = view.cells.find((cell) => cell.state === 'succeeded' && cell.wheel && cell.wheelSha256);
+  if (!file?.wheel || !file.wheelSha256) return [];
+  const url = `${base}${filePath(file.wheelSha256, file.wheel)}`;
+  return [
+    'Install it:',
+    `  python3 -m venv venv && venv/bin/pip install --index-url ${view.index} ${view.project}==${view.version}`,
+    'Verify a wheel (every file has its bundle beside it):',
+    `  venv/bin/pip install sigstore && curl -fsSO ${url} -O ${url}.sigstore.json`,
+    `  curl -fsSO ${base}/.well-known/wheelfarm/trust_config.json   # sha256 ${trust.fingerprint}`,
+    `  venv/bin/python -m sigstore --trust-config trust_config.json verify identity --offline --bundle ${file.wheel}.sigstore.json \\`,
+    `    --cert-identity ${trust.identity} --cert-oidc-issuer ${trust.issuer} ${file.wheel}`,
+  ];
+}

@@ -1,0 +1,30 @@
+import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { BuildActivities, ControlActivities, TestActivities } from '../contract/activities.ts';
+import { limits } from '../contract/limits.ts';
+import { controlQueue } from '../contract/messages.ts';
+
+/** A cell's activity is delivered again when its worker dies or the farm broke; a project's failure is a value. */
+const cellOptions = (taskQueue: string, msMax: number): ActivityOptions => ({
+  taskQueue,
+  startToCloseTimeout: msMax,
+  heartbeatTimeout: limits.heartbeatTimeoutMs,
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '30s', maximumAttempts: limits.cellDeliveriesMax },
+  // The cell's containers are gone and `cancelled` is recorded before the workflow goes on.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+});
+
+/** Build activities on the queue of a pool. */
+export const buildOn = (queue: string): BuildActivities =>
+  proxyActivities<BuildActivities>(cellOptions(queue, limits.leaseMsMax));
+
+/** Test activities on the queue of a pool. */
+export const testOn = (queue: string): TestActivities =>
+  proxyActivities<TestActivities>(cellOptions(queue, limits.leaseMsMax));
+
+/** Short control activities: retried for as long as an outage lasts. */
+export const control = proxyActivities<ControlActivities>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: limits.signRetryMsMax,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
