@@ -121,6 +121,8 @@ export const cards = {
     'Free space (./farm doctor shows how much is needed), then build again.'),
   FARM_LEASE_STALE: card('farm', 'never', 409, 'This lease was replaced by a newer delivery.',
     'Nothing to do: the newer delivery goes on.'),
+  FARM_ENDED: card('farm', 'never', 410, '{thing} has ended; nothing more is taken for it.',
+    'Nothing to do: what was recorded before stays.'),
   FARM_SIGN_FAILED: card('farm', 'backoff', 503, 'The release could not be signed: {why}.',
     'Signing is tried again; see ./farm logs control.'),
   FARM_PUBLISH_CONFLICT: card('project', 'never', 409, '{file} was published before with other bytes.',
