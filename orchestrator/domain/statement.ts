@@ -65,15 +65,16 @@ export interface WheelOrigin {
   readonly planSha256: string;
   readonly builderVersion: string;
   readonly hermetic: boolean;
-  /** `uri` says where it came from: a package URL for an index, `git+https:…@ref` for a repository. */
-  readonly sdist: NamedDigest & { readonly uri: string };
+  /** `uri` says where it came from: a package URL for an index; absent for a file that somebody handed in. */
+  readonly sdist: NamedDigest & { readonly uri?: string };
   readonly requirements: readonly BuildRequirement[];
   readonly invocationId: string;
   /** RFC 3339, UTC. */
   readonly startedOn: string;
   readonly finishedOn: string;
-  readonly logSha256: string;
-  readonly sbomSha256: string;
+  /** null where the attempt left none. */
+  readonly logSha256: string | null;
+  readonly sbomSha256: string | null;
 }
 
 export interface ResourceDescriptor {
@@ -115,25 +116,26 @@ export function wheelProvenance(farmId: string, origin: WheelOrigin): Statement 
     runDetails: {
       builder: { id: names.identity, version: { wheelfarm: origin.builderVersion } },
       metadata: { invocationId: origin.invocationId, startedOn: origin.startedOn, finishedOn: origin.finishedOn },
-      byproducts: [
-        { name: 'build.log', digest: { sha256: origin.logSha256 } },
-        { name: 'sbom', digest: { sha256: origin.sbomSha256 } },
-      ],
+      byproducts: [...byproduct('build.log', origin.logSha256), ...byproduct('sbom', origin.sbomSha256)],
     },
   });
 }
 
 function dependenciesOf(names: FarmNames, origin: WheelOrigin): ResourceDescriptor[] {
+  const { name, uri, sha256 } = origin.sdist;
   const sortKey = (one: BuildRequirement): string => `${one.name} ${one.version} ${one.sha256}`;
   const sorted = [...origin.requirements].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
   return [
-    { name: origin.sdist.name, uri: origin.sdist.uri, digest: { sha256: origin.sdist.sha256 } },
+    { name, ...(uri === undefined ? {} : { uri }), digest: { sha256 } },
     { name: 'image', uri: `${names.imageBase}${origin.imageKey}`, digest: { sha256: origin.imageSha256 } },
     ...sorted.map((one) => ({
       name: one.name, uri: packageUrl(one.name, one.version), digest: { sha256: one.sha256 },
     })),
   ];
 }
+
+const byproduct = (name: string, sha256: string | null): ResourceDescriptor[] =>
+  (sha256 === null ? [] : [{ name, digest: { sha256 } }]);
 
 /**
  * The package URL of a Python distribution, its name normalised.

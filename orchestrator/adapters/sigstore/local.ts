@@ -20,8 +20,8 @@ export interface LocalAuthority {
   readonly now: () => Date;
 }
 
-/** A signed statement. The bundle is what is stored and served beside the file. */
-export interface SignedStatement {
+/** The bundle of a signed and logged statement: what is stored and served beside the file. */
+export interface LoggedBundle {
   /** SHA-256 of the statement's text, 64 lower-case hex digits: a statement is signed once. */
   readonly statementSha256: string;
   readonly bundle: SigstoreBundle;
@@ -62,7 +62,7 @@ export const trustConfig = (authority: LocalAuthority): TrustConfig => authority
 export async function signRelease(
   { authority, log, statements }:
   { readonly authority: LocalAuthority; readonly log: LogStore; readonly statements: readonly string[] },
-): Promise<readonly SignedStatement[]> {
+): Promise<readonly LoggedBundle[]> {
   const digests = statements.map(sha256Hex);
   const known = new Set((await log.prove(digests)).leaves.map((leaf) => leaf.statementSha256));
   const fresh = statements.filter((_, place) => !known.has(digests[place] ?? ''));

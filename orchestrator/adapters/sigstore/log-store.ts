@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import {
-  appendLeaf, emptyTree, inclusionProof, leafHash, rootHash, treeSize, type HashBytes, type MerkleTree,
+  appendLeaf, emptyTree, inclusionProof, leafHash, rootHash, treeSize, truncateTree, type HashBytes, type MerkleTree,
 } from '../../domain/merkle.ts';
 
 /** SHA-256, the hash of every tree here. */
@@ -50,13 +50,18 @@ export function memoryLogStore(): LogStore {
   let head: LogHead = { size: 0, root: rootHash(tree), checkpoint: '' };
   return {
     async append(entries, seal) {
-      for (const entry of newEntries(entries, new Set(leaves.keys()))) {
-        leaves.set(entry.statementSha256, { ...entry, index: treeSize(tree) });
-        appendLeaf(tree, leafHash(sha256, entry.body));
+      const fresh = newEntries(entries, new Set(leaves.keys()));
+      if (fresh.length === 0) return;
+      for (const entry of fresh) appendLeaf(tree, leafHash(sha256, entry.body));
+      try {
+        const next = { size: treeSize(tree), root: rootHash(tree) };
+        const checkpoint = seal(next);
+        fresh.forEach((entry, offset) => leaves.set(entry.statementSha256, { ...entry, index: head.size + offset }));
+        head = { ...next, checkpoint };
+      } catch (error) {
+        truncateTree(tree, head.size);
+        throw error;
       }
-      if (treeSize(tree) === head.size) return;
-      const next = { size: treeSize(tree), root: rootHash(tree) };
-      head = { ...next, checkpoint: seal(next) };
     },
     async prove(statements) {
       const found = statements.flatMap((statement) => leaves.get(statement) ?? []);

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import type { Plan } from '../../domain/plan.ts';
+import {
+  packageUrl, publishStatement, statementText, wheelProvenance, type Statement, type WheelOrigin,
+} from '../../domain/statement.ts';
+import type { FileToSign, SignedStatement, Signer } from '../../ports.ts';
+import { cannotSign } from './cannot-sign.ts';
+import { signRelease, trustConfig, type LocalAuthority } from './local.ts';
+import type { LogStore } from './log-store.ts';
+
+/** The signer port on the farm's own authority. */
+export function localSigner(
+  { authority, log }: { readonly authority: LocalAuthority; readonly log: LogStore },
+): Signer {
+  return {
+    identity: authority.names.identity,
+    issuer: authority.names.issuer,
+    async trustConfig() {
+      const { text, sha256 } = trustConfig(authority);
+      return { json: text, fingerprint: sha256 };
+    },
+    async signRelease({ plan, planSha256, files }) {
+      const claims = files.flatMap((file) => claimsOf(authority.record.farmId, { plan, planSha256 }, file));
+      const signed = await signRelease({ authority, log, statements: claims.map((claim) => claim.text) });
+      const bundles = new Map(signed.map((one) => [one.statementSha256, one.bundle]));
+      return claims.map(({ text, ...claim }) => ({ ...claim, bundle: bundles.get(claim.statementSha256) }));
+    },
+  };
+}
+
+interface PlanToSign { readonly plan: Plan; readonly planSha256: string }
+
+type Claim = Omit<SignedStatement, 'bundle'> & { readonly text: string };
+
+/** What is claimed of a file: that the farm published it and, of a wheel, how it was built. */
+function claimsOf(farmId: string, planned: PlanToSign, file: FileToSign): Claim[] {
+  const subject = { name: file.filename, sha256: file.sha256 };
+  const published = claimOf(file, 'publish', publishStatement(subject));
+  if (file.kind === 'sdist') return [published];
+  return [published, claimOf(file, 'provenance', wheelProvenance(farmId, originOf(planned, file)))];
+}
+
+function claimOf(file: FileToSign, kind: SignedStatement['kind'], statement: Statement): Claim {
+  const text = statementText(statement);
+  return {
+    filename: file.filename,
+    fileSha256: file.sha256,
+    kind,
+    predicateType: statement.predicateType,
+    statementSha256: createHash('sha256').update(text, 'utf8').digest('hex'),
+    text,
+  };
+}
+
+function originOf({ plan, planSha256 }: PlanToSign, file: FileToSign): WheelOrigin {
+  const { attempt, target } = file;
+  if (!attempt || target === null) return cannotSign(`no attempt is recorded for the wheel ${file.filename}`);
+  const row = plan.cells.find((cell) => cell.target === target)?.rows.find(({ image }) => image === attempt.image.name);
+  if (!row) return cannotSign(`the plan has no row with image ${attempt.image.name} for ${target}`);
+  const { sdistFilename, sdistSha256, origin } = plan.source;
+  return {
+    wheel: { name: file.filename, sha256: file.sha256 },
+    project: plan.project,
+    version: plan.version,
+    target,
+    imageKey: attempt.image.key,
+    imageSha256: attempt.image.tarSha256,
+    attemptKey: attempt.attemptKey,
+    planSha256,
+    builderVersion: plan.builder,
+    hermetic: row.build !== 'host',   // every container is sealed; a host of its own kind cannot be
+    sdist: {
+      name: sdistFilename,
+      sha256: sdistSha256,
+      ...(origin === 'index' ? { uri: packageUrl(plan.project, plan.version) } : {}),
+    },
+    requirements: attempt.lock,
+    invocationId: attempt.id,
+    startedOn: attempt.startedAt,
+    finishedOn: attempt.endedAt,
+    logSha256: attempt.logSha256,
+    sbomSha256: attempt.sbomSha256,
+  };
+}
