@@ -15,7 +15,7 @@ export interface Animal {
   /** Path in the sdist -> text. */
   readonly files: Readonly<Record<string, string>>;
   /** Members as they are, for archives that no tool would write. */
-  readonly rawMembers?: readonly tar.Headers[];
+  readonly rawMembers?: readonly Partial<tar.Header>[];
 }
 
 const inTree = '[build-system]\nrequires = []\nbuild-backend = "zoo_backend"\nbackend-path = ["."]\n';
@@ -116,7 +116,7 @@ export async function packAnimal(animal: Animal, folder: string): Promise<string
   const written = pipeline(pack, createGzip(), createWriteStream(path));
   const mtime = new Date('2024-02-03T04:05:06Z');
   for (const [name, text] of Object.entries(files)) pack.entry({ name: `${root}/${name}`, mtime }, text);
-  for (const member of animal.rawMembers ?? []) pack.entry({ mtime, ...member });
+  for (const member of animal.rawMembers ?? []) pack.entry({ mtime, ...member }, '');
   pack.finalize();
   await written;
   return path;
