@@ -126,8 +126,10 @@ function readOperator(reader: Reader): string | null {
  * Versions compare as versions where both sides are such, everything else as text.
  */
 export function evaluateMarker(marker: Marker, environment: MarkerEnvironment): boolean {
-  if (marker.kind === 'and') return evaluateMarker(marker.left, environment) && evaluateMarker(marker.right, environment);
-  if (marker.kind === 'or') return evaluateMarker(marker.left, environment) || evaluateMarker(marker.right, environment);
+  if (marker.kind !== 'compare') {
+    const left = evaluateMarker(marker.left, environment);
+    return left === (marker.kind === 'and') ? evaluateMarker(marker.right, environment) : left;
+  }
   const variable = 'variable' in marker.left ? marker.left.variable : 'variable' in marker.right ? marker.right.variable : '';
   const isExtra = variable === 'extra' || variable === 'extras' || variable === 'dependency_groups';
   const value = (operand: Operand) => {

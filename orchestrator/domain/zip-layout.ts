@@ -1,3 +1,5 @@
+import { civilTime } from './utc.ts';
+
 /** Byte layout of the zips that the farm writes. Everything is little endian. @source APPNOTE.TXT 6.3.10, sections 4.3 and 4.4 */
 
 /** A member as a zip stores it. Times are seconds since 1970, UTC; `externalAttributes` holds the Unix mode in its upper half. */
@@ -33,27 +35,8 @@ const latest = Date.UTC(2107, 11, 31, 23, 59, 58) / 1000;
 
 /** MS-DOS date and time of a moment, UTC, in steps of two seconds; moments before 1980 become 1980-01-01. */
 export function dosTime(seconds: number): { date: number; time: number } {
-  const moment = Math.floor(Math.min(Math.max(seconds, earliest), latest));
-  const [year, month, day] = civilDate(Math.floor(moment / 86_400));
-  const clock = moment % 86_400;
-  return {
-    date: ((year - 1980) << 9) | (month << 5) | day,
-    time: (Math.floor(clock / 3600) << 11) | ((Math.floor(clock / 60) % 60) << 5) | ((clock % 60) >> 1),
-  };
-}
-
-/** Year, month and day of a day number since 1970. @source Hinnant, chrono-compatible low-level date algorithms */
-function civilDate(days: number): [number, number, number] {
-  const shifted = days + 719_468;
-  const era = Math.floor(shifted / 146_097);
-  const dayOfEra = shifted - era * 146_097;
-  const yearOfEra = Math.floor(
-    (dayOfEra - Math.floor(dayOfEra / 1460) + Math.floor(dayOfEra / 36_524) - Math.floor(dayOfEra / 146_096)) / 365,
-  );
-  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
-  const shiftedMonth = Math.floor((5 * dayOfYear + 2) / 153);
-  const month = shiftedMonth < 10 ? shiftedMonth + 3 : shiftedMonth - 9;
-  return [yearOfEra + era * 400 + Number(month <= 2), month, dayOfYear - Math.floor((153 * shiftedMonth + 2) / 5) + 1];
+  const { year, month, day, hour, minute, second } = civilTime(Math.min(Math.max(seconds, earliest), latest));
+  return { date: ((year - 1980) << 9) | (month << 5) | day, time: (hour << 11) | (minute << 5) | (second >> 1) };
 }
 
 /** Seconds since 1970 of an MS-DOS date and time, read as UTC. */
