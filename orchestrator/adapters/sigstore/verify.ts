@@ -1,8 +1,12 @@
 import { bundleFromJSON } from '@sigstore/bundle';
 import { TrustedRoot } from '@sigstore/protobuf-specs';
-import { PolicyError, toSignedEntity, toTrustMaterial, VerificationError, Verifier } from '@sigstore/verify';
+import {
+  PolicyError, toSignedEntity, toTrustMaterial, VerificationError, Verifier, type TrustMaterial,
+} from '@sigstore/verify';
 import { publishType, provenanceType, statementType, type Statement } from '../../domain/statement.ts';
 import { fromPep740, statementPayloadType, type Pep740Attestation } from './bundle.ts';
+
+const trustedRootMediaType = 'application/vnd.dev.sigstore.trustedroot';
 
 /** Why a file is not to be believed. Codes are stable; `why` is for people. */
 export type VerifyCode =
@@ -34,12 +38,17 @@ export interface Expectation {
  * signature, identity and issuer, then the statement's one subject.
  */
 export function verifyBundle({ bundle, ...expected }: Expectation & { readonly bundle: unknown }): Verdict {
-  const trust = attempt(() => toTrustMaterial(TrustedRoot.fromJSON(expected.trustedRoot)));
+  const trust = attempt(() => trustOf(expected.trustedRoot));
   if (!trust.ok) return refused('FARM_VERIFY_TRUST', `the trusted root cannot be read: ${trust.why}`);
   const parsed = attempt(() => bundleFromJSON(bundle));
   if (!parsed.ok) return refused('FARM_VERIFY_SHAPE', `not a Sigstore bundle: ${parsed.why}`);
   const { content } = parsed.value;
   if (content.$case !== 'dsseEnvelope') return refused('FARM_VERIFY_SHAPE', 'the bundle holds no statement');
+  const counts = [content.dsseEnvelope.signatures.length, parsed.value.verificationMaterial.tlogEntries.length];
+  // Stricter than the library, as sigstore-python is: what is not looked at must not travel along.
+  if (!counts.every((count) => count === 1)) {
+    return refused('FARM_VERIFY_SHAPE', 'the bundle must have exactly one signature and one log entry');
+  }
   try {
     // Thresholds are given although they are the defaults: a default of 0 would switch a check off.
     const verifier = new Verifier(trust.value, { ctlogThreshold: 1, tlogThreshold: 1, timestampThreshold: 1 });
@@ -70,6 +79,16 @@ export function verifyPep740({ attestation, ...expected }: Expectation & { reado
   const verdict = verifyBundle({ bundle: bundle.value, ...expected });
   if (!verdict.ok || [publishType, provenanceType].includes(verdict.statement.predicateType)) return verdict;
   return refused('FARM_VERIFY_SHAPE', `PEP 740 knows no attestation of type ${verdict.statement.predicateType}`);
+}
+
+/** The library reads any object as an empty trusted root; one that could never accept anything is a mistake to name. */
+function trustOf(json: unknown): TrustMaterial {
+  const root = TrustedRoot.fromJSON(json);
+  if (!root.mediaType.startsWith(trustedRootMediaType)) throw new TypeError(`its media type is '${root.mediaType}'`);
+  if ([root.tlogs, root.certificateAuthorities, root.ctlogs].some((keys) => keys.length === 0)) {
+    throw new TypeError('it lacks a log, a certificate authority or a certificate log');
+  }
+  return toTrustMaterial(root);
 }
 
 function judgeSubject(payload: Buffer, expected: Expectation): Verdict {
