@@ -1,6 +1,5 @@
 /**
- * Makes the SQL of a new migration: what leads from an empty database to prisma/schema.prisma, minus nothing; for a
- * second migration it is the difference between the migrations that are there and the schema.
+ * Makes the SQL of a new migration: the difference between the migrations that are there and prisma/schema.prisma.
  * `node infra/migration.ts NAME` writes prisma/migrations/NAME/migration.sql.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';

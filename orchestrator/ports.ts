@@ -1,7 +1,12 @@
 /** The doors of the control plane to the world, with their laws. Adapters implement them, composition roots join them. */
-import type { BuildRequest, BuildView, PlanView } from './contract/api.ts';
+import type {
+  AttemptView, BuildRequest, BuildView, CellInputs, PlanView, SourceView,
+} from './contract/api.ts';
 import type { CellLimits } from './contract/limits.ts';
 import type { ReleaseOrder } from './contract/messages.ts';
+import type {
+  LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
+} from './contract/worker.ts';
 import type { CatalogueRow, Locked, Plan, PlanRow, PolicyLine, Tested } from './domain/plan.ts';
 import type { Failure, Step } from './domain/failure.ts';
 
@@ -15,7 +20,8 @@ export interface BlobStore {
   /** @errors FARM_DIGEST_MISMATCH, FARM_TOO_LARGE, FARM_NO_SPACE */
   put(bytes: AsyncIterable<Uint8Array> | Uint8Array, expect?: { sha256?: string; bytesMax?: number }): Promise<{ sha256: string; bytes: number }>;
   /** Takes a file that is on this machine already: hard link where possible, else copy. */
-  putFile(path: string, expect?: { sha256?: string }): Promise<{ sha256: string; bytes: number }>;
+  /** `trusted`: the farm made this file and wrote its digest beside it; only its size is compared. */
+  putFile(path: string, expect?: { sha256?: string; trusted?: { bytes: number } }): Promise<{ sha256: string; bytes: number }>;
   has(sha256: string): Promise<boolean>;
   bytes(sha256: string): Promise<Uint8Array>;
   stream(sha256: string, range?: { start: number; end: number }): Promise<NodeJS.ReadableStream>;
@@ -202,6 +208,64 @@ export interface Records {
   /** Ends a build and whatever of its cells is still open. */
   endBuild(buildId: string, state: 'succeeded' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
   recordSdistFailure(sourceId: string, failure: Failure): Promise<void>;
+}
+
+/** A lease whose id and secret were right. */
+export interface OpenLease {
+  readonly id: string;
+  readonly kind: 'sdist' | 'build' | 'test';
+  /** Build id, or source id for kind `sdist`. */
+  readonly ownerId: string;
+  readonly target: string;
+  readonly attemptId: string;
+  readonly inputs: readonly string[];
+  readonly ended: boolean;
+}
+
+/**
+ * What `/worker/*` asks. Laws: one lease for a delivery, a newer one revokes the older; a lease reads its own inputs
+ * only; after the outcome only the same outcome is taken again.
+ */
+export interface WorkerDoor {
+  /** @errors FARM_LEASE_STALE, FARM_ENDED, FARM_NOT_FOUND, FARM_IMAGE_MISSING */
+  lease(request: LeaseRequest): Promise<LeaseGrant>;
+  /** @errors FARM_UNAUTHORIZED (no such lease, wrong secret), FARM_LEASE_STALE, FARM_ENDED */
+  open(leaseId: string, secret: string): Promise<OpenLease>;
+  /** @errors FARM_NOT_FOUND where the digest is no input of this lease */
+  input(lease: OpenLease, sha256: string): Promise<{ readonly bytes: number; readonly stream: NodeJS.ReadableStream }>;
+  /** @errors FARM_DIGEST_MISMATCH, FARM_TOO_LARGE, FARM_NO_SPACE, FARM_ENDED */
+  output(lease: OpenLease, sha256: string, body: AsyncIterable<Uint8Array>): Promise<{ sha256: string; bytes: number }>;
+  /** `taken` false with the right offset where the bytes do not go on where the log ends. @errors FARM_TOO_LARGE */
+  log(lease: OpenLease, offset: number, bytes: Uint8Array): Promise<{ readonly taken: boolean; readonly offset: number }>;
+  event(lease: OpenLease, event: StepEvent): Promise<void>;
+  lock(lease: OpenLease, report: LockReport): Promise<LockAnswer>;
+  /** @errors FARM_BAD_REQUEST (wheel not put, wrong kind), FARM_ENDED (another outcome was taken before) */
+  outcome(lease: OpenLease, outcome: Outcome): Promise<void>;
+}
+
+/** Attempts as people see them. */
+export interface Attempts {
+  view(id: string): Promise<AttemptView>;
+  /** Log bytes from an offset on; with `follow` until the attempt has ended or the signal aborts. */
+  log(id: string, from: { readonly offset: number; readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<Uint8Array>;
+  /** What `./farm shell` opens: image, inputs and requirements of a cell's newest attempt. */
+  inputs(buildId: string, target: string): Promise<CellInputs>;
+}
+
+/** Folders and files that somebody sent to be built. */
+export interface Sources {
+  /** @errors FARM_SDIST_*, FARM_PYPROJECT_BROKEN, FARM_DIGEST_MISMATCH, FARM_TOO_LARGE */
+  add(order: {
+    readonly kind: 'folder' | 'file'; readonly filename: string; readonly sha256: string; readonly epoch: number;
+    readonly body: AsyncIterable<Uint8Array>;
+  }): Promise<SourceView>;
+  view(id: string): Promise<SourceView>;
+  cancel(id: string): Promise<void>;
+}
+
+/** Counts for the status page. */
+export interface Tallies {
+  count(): Promise<{ readonly projects: number; readonly files: number; readonly serial: number; readonly openBuilds: number }>;
 }
 
 export type { CellLimits, Failure, Step, Tested };

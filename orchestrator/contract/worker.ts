@@ -70,6 +70,8 @@ export const BuildSpec = Type.Object({
   /** Requirements uploaded later are not chosen. ISO 8601. */
   cutoff: Type.String(),
   limits: LimitsShape,
+  /** The whole catalogue row that was taken: platform tag, compiler target and whatever else it says. */
+  row: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 export type BuildSpec = Static<typeof BuildSpec>;
 
@@ -88,6 +90,7 @@ export const TestSpec = Type.Object({
   wheel: BlobInput,
   cutoff: Type.String(),
   limits: LimitsShape,
+  row: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 export type TestSpec = Static<typeof TestSpec>;
 
@@ -131,8 +134,14 @@ export const LockedShape = Type.Object({
 export const LockReport = Type.Object({ lock: Type.Array(LockedShape, { maxItems: 500 }) });
 export type LockReport = Static<typeof LockReport>;
 
-/** `known` true: an attempt with this key succeeded before; the worker stops, the control plane has recorded it. */
-export const LockAnswer = Type.Object({ attemptKey: Sha256Text, known: Type.Boolean() });
+/**
+ * `known` true: an attempt with this key ended before, well or by the project's fault; the worker stops, the control
+ * plane has recorded the same for this attempt, and `state` says which it was.
+ */
+export const LockAnswer = Type.Object({
+  attemptKey: Sha256Text, known: Type.Boolean(),
+  state: Type.Optional(Type.Union([Type.Literal('succeeded'), Type.Literal('failed')])),
+});
 export type LockAnswer = Static<typeof LockAnswer>;
 
 export const GraftedLibrary = Type.Object({

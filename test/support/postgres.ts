@@ -43,10 +43,10 @@ async function startCluster(): Promise<Cluster> {
 }
 
 /**
- * A fresh database at the newest migration.
+ * A fresh database, at the newest migration or empty.
  * @shape `url` for openDatabase; `stop` drops it (and ends the cluster where this process started one)
  */
-export async function startPostgres(): Promise<{ url: string; stop(): Promise<void> }> {
+export async function startPostgres(content: 'migrated' | 'empty' = 'migrated'): Promise<{ url: string; stop(): Promise<void> }> {
   const shared = process.env[clusterVariable];
   own ??= shared ? null : startCluster();
   const cluster = await own;
@@ -54,7 +54,7 @@ export async function startPostgres(): Promise<{ url: string; stop(): Promise<vo
   const name = `farm_${randomBytes(6).toString('hex')}`;
   await asAdmin(adminUrl, `create database ${name}`);
   const url = adminUrl.replace(/\/postgres$/, `/${name}`);
-  await migrate(url);
+  if (content === 'migrated') await migrate(url);
   return {
     url,
     async stop() {

@@ -18,6 +18,7 @@ CREATE TABLE "release" (
     "sdist_sha256" TEXT NOT NULL,
     "sdist_filename" TEXT NOT NULL,
     "origin" TEXT NOT NULL,
+    "requires_python" TEXT,
     "upstream_files" JSONB NOT NULL DEFAULT '[]',
     "created_at" TIMESTAMPTZ(3) NOT NULL DEFAULT CURRENT_TIMESTAMP,
 
@@ -356,5 +357,5 @@ ALTER TABLE "log_chunk" ADD CONSTRAINT "log_chunk_attempt_id_fkey" FOREIGN KEY (
 -- What the schema language cannot say: a plan has one running build at most.
 CREATE UNIQUE INDEX "build_one_running" ON "build"("plan_sha256") WHERE "state" = 'running';
 
--- One row each, locked by whoever publishes or appends.
+-- Locked by whoever publishes.
 INSERT INTO "index_head" ("id", "serial") VALUES (1, 0);

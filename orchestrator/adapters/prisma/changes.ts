@@ -1,0 +1,73 @@
+import pg from 'pg';
+import type { Database, Tx } from './database.ts';
+
+type Channel = 'farm_build' | 'farm_log' | 'farm_source';
+
+/** Tells every process of the control plane that a build, a log or a source has changed. */
+export interface Changes {
+  /** Inside a transaction the word goes out when it commits. */
+  tell(tx: Tx, channel: Channel, id: string): Promise<void>;
+  /** Calls back on every change, and after a lost connection once, because changes may have been missed. */
+  on(channel: Channel, id: string, changed: () => void): () => void;
+  close(): Promise<void>;
+}
+
+const reconnectMs = 500;
+
+/** Changes over Postgres NOTIFY: one listening connection for the process, opened at the first listener. */
+export function openChanges(database: Database): Changes {
+  const listeners = new Map<string, Set<() => void>>();
+  let client: pg.Client | null = null;
+  let opening: Promise<void> | null = null;
+  let closed = false;
+
+  const callAll = (): void => { for (const set of listeners.values()) for (const changed of set) changed(); };
+
+  async function connect(): Promise<void> {
+    const next = new pg.Client({ connectionString: database.url });
+    next.on('notification', ({ channel, payload }) => {
+      for (const changed of listeners.get(`${channel} ${payload ?? ''}`) ?? []) changed();
+    });
+    next.on('error', () => undefined);
+    next.on('end', () => {
+      client = null;
+      opening = null;
+      if (!closed) setTimeout(() => void listen().then(callAll, () => undefined), reconnectMs).unref();
+    });
+    await next.connect();
+    await next.query('listen farm_build; listen farm_log; listen farm_source');
+    client = next;
+    if (closed) await next.end();
+  }
+
+  const listen = (): Promise<void> => {
+    opening ??= connect().catch((error: unknown) => {
+      opening = null;
+      if (!closed) setTimeout(() => void listen().then(callAll, () => undefined), reconnectMs).unref();
+      throw error;
+    });
+    return opening;
+  };
+
+  return {
+    async tell(tx, channel, id) {
+      await tx.$executeRaw`select pg_notify(${channel}, ${id})`;
+    },
+    on(channel, id, changed) {
+      const key = `${channel} ${id}`;
+      const set = listeners.get(key) ?? new Set();
+      listeners.set(key, set.add(changed));
+      // What happened before LISTEN was in force is seen by the first call.
+      if (!client) void listen().then(changed, () => undefined);
+      return () => {
+        set.delete(changed);
+        if (set.size === 0) listeners.delete(key);
+      };
+    },
+    async close() {
+      closed = true;
+      listeners.clear();
+      await client?.end();
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import { PrismaPg } from '@prisma/adapter-pg';
+import pg from 'pg';
+import { PrismaClient } from './client/client.ts';
+import type { Prisma } from './client/client.ts';
+
+/** One pool for Prisma and for the SQL that its schema language cannot say. */
+export interface Database {
+  readonly url: string;
+  readonly prisma: PrismaClient;
+  readonly pool: pg.Pool;
+  close(): Promise<void>;
+}
+
+/** Prisma inside or outside a transaction. */
+export type Tx = Prisma.TransactionClient;
+
+const connectionsMax = 20;
+const idleMs = 30_000;
+
+/** Opens the database. Connects with the first query; `close` waits for queries that are under way. */
+export function openDatabase(url: string): Database {
+  const pool = new pg.Pool({ connectionString: url, max: connectionsMax, idleTimeoutMillis: idleMs });
+  // A connection that breaks while idle is replaced at the next query; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  const prisma = new PrismaClient({
+    adapter: new PrismaPg(pool),
+    transactionOptions: { maxWait: 15_000, timeout: 30_000 },
+  });
+  return {
+    url, prisma, pool,
+    async close() {
+      await prisma.$disconnect();
+      await pool.end();
+    },
+  };
+}
+
+/** A JSON column's value: what Prisma takes is looser than our readonly types. */
+export const asJson = (value: unknown): Prisma.InputJsonValue => value as Prisma.InputJsonValue;

@@ -1,0 +1,49 @@
+/** Rows of the database as values of the domain: one place where JSON columns get their types. */
+import { createHash } from 'node:crypto';
+import type { CellLimits } from '../../contract/limits.ts';
+import { cellLimits, limits } from '../../contract/limits.ts';
+import { fail, type Failure } from '../../domain/failure.ts';
+import type { Locked, Plan, PlanRow } from '../../domain/plan.ts';
+import type { Tx } from './database.ts';
+
+export const sha256Of = (text: string | Uint8Array): string => createHash('sha256').update(text).digest('hex');
+
+export const asPlan = (text: string): Plan => JSON.parse(text) as Plan;
+export const asFailure = (value: unknown): Failure | null => value as Failure | null;
+export const asLock = (value: unknown): readonly Locked[] => (value ?? []) as readonly Locked[];
+export const asRow = (value: unknown): PlanRow | null => value as PlanRow | null;
+
+/** The limits of a build's cells: what the request lowered, never more than the farm's own. */
+export function limitsOf(lowered: unknown, step: 'build' | 'test' | 'sdist'): CellLimits {
+  const wanted = (lowered ?? {}) as Partial<CellLimits>;
+  const own: CellLimits = { ...cellLimits, stepMsMax: limits.stepMsMax[step] };
+  const names = Object.keys(own) as (keyof CellLimits)[];
+  return Object.fromEntries(names.map((name) => [name, Math.min(own[name], wanted[name] ?? own[name])])) as unknown as CellLimits;
+}
+
+/** A build with its plan. @errors FARM_NOT_FOUND */
+export async function buildWithPlan(tx: Tx, buildId: string) {
+  const build = await tx.build.findUnique({ where: { id: buildId }, include: { plan: true } });
+  if (!build) return fail('FARM_NOT_FOUND', 'plan', { thing: `build ${buildId}` });
+  return { build, plan: asPlan(build.plan.text) };
+}
+
+/** The first candidate row of a target whose images are on this farm. @errors FARM_IMAGE_MISSING, FARM_NOT_FOUND */
+export async function chooseRow(tx: Tx, plan: Plan, target: string): Promise<PlanRow> {
+  const rows = plan.cells.find((cell) => cell.target === target)?.rows;
+  if (!rows) return fail('FARM_NOT_FOUND', 'plan', { thing: `cell ${target} in this plan` });
+  const images = await tx.image.findMany({ where: { name: { in: rows.map((row) => row.image) } }, select: { name: true, key: true } });
+  const there = new Set(images.map(({ name, key }) => `${name} ${key}`));
+  return rows.find((row) => there.has(`${row.image} ${row.imageKey}`))
+    ?? fail('FARM_IMAGE_MISSING', 'plan', { image: rows[0]?.image ?? target });
+}
+
+/** An image with its tar's digest. @errors FARM_IMAGE_MISSING */
+export async function imageInput(tx: Tx, name: string, key: string) {
+  const image = await tx.image.findUnique({ where: { name_key: { name, key } } });
+  if (!image) return fail('FARM_IMAGE_MISSING', 'plan', { image: name });
+  return { name, key, tarSha256: image.tarSha256, bytes: Number(image.bytes) };
+}
+
+/** A pure wheel serves every platform: its tags end in `none-any`. */
+export const isPureWheel = (filename: string): boolean => filename.endsWith('-none-any.whl');

@@ -1,0 +1,69 @@
+import { limits } from '../../contract/limits.ts';
+import { fail } from '../../domain/failure.ts';
+import type { BlobStore, Catalogue, Clock, OpenLease, WorkerDoor } from '../../ports.ts';
+import type { Changes } from './changes.ts';
+import type { Database } from './database.ts';
+import { grantLease, openLease } from './leases.ts';
+import { appendLog } from './logs.ts';
+import { recordOutcome } from './outcomes.ts';
+import { recordLock } from './reuse.ts';
+
+export interface DoorPorts {
+  readonly database: Database;
+  readonly changes: Changes;
+  readonly blobs: BlobStore;
+  readonly catalogue: Catalogue;
+  readonly clock: Clock;
+}
+
+/** A wheel before and after repair, and whatever a step leaves beside it. */
+const outputsMaxOfLease = 16;
+const eventsMaxOfAttempt = 500;
+
+/** Port WorkerDoor over Postgres and the blob store. */
+export function prismaWorkerDoor(ports: DoorPorts): WorkerDoor {
+  const { database, blobs, changes } = ports;
+  return {
+    lease: (request) => grantLease(ports, request),
+    open: (leaseId, secret) => openLease(ports, leaseId, secret),
+    async input(lease, sha256) {
+      if (!lease.inputs.includes(sha256)) fail('FARM_NOT_FOUND', 'fetch', { thing: `input ${sha256} of this lease` });
+      return { bytes: await blobs.size(sha256), stream: await blobs.stream(sha256) };
+    },
+    async output(lease, sha256, body) {
+      mustBeOpen(lease);
+      const counted = await database.prisma.lease.updateMany({
+        where: { id: lease.id, outputs: { lt: outputsMaxOfLease } }, data: { outputs: { increment: 1 } },
+      });
+      if (counted.count === 0) fail('FARM_TOO_LARGE', 'build', { limit: `${outputsMaxOfLease} outputs of a lease` });
+      const bytesMax = lease.kind === 'sdist' ? limits.sdistBytesMax : limits.wheelBytesMax;
+      return blobs.put(body, { sha256, bytesMax });
+    },
+    async log(lease, offset, bytes) {
+      mustBeOpen(lease);
+      return appendLog(ports, lease.attemptId, offset, bytes);
+    },
+    async event(lease, { step, state, ms, note }) {
+      mustBeOpen(lease);
+      await database.prisma.$transaction(async (tx) => {
+        const before = await tx.stepEvent.count({ where: { attemptId: lease.attemptId } });
+        if (before >= eventsMaxOfAttempt) fail('FARM_TOO_LARGE', 'build', { limit: `${eventsMaxOfAttempt} events of an attempt` });
+        await tx.stepEvent.create({ data: { attemptId: lease.attemptId, step, state, ms: ms ?? null, note: note ?? null } });
+        if (state === 'started') {
+          await tx.attempt.update({ where: { id: lease.attemptId }, data: { step } });
+          await tx.cell.updateMany({ where: { attemptId: lease.attemptId, target: lease.target, state: 'running' }, data: { step } });
+        }
+        await changes.tell(tx, lease.kind === 'sdist' ? 'farm_source' : 'farm_build', lease.ownerId);
+      });
+    },
+    async lock(lease, report) {
+      mustBeOpen(lease);
+      return recordLock(ports, lease, report);
+    },
+    outcome: (lease, outcome) => recordOutcome(ports, lease, outcome),
+  };
+}
+
+function mustBeOpen(lease: OpenLease): void {
+  if (lease.ended) fail('FARM_ENDED', 'build', { thing: `Lease ${lease.id}` });
+}
