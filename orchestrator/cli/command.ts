@@ -1,0 +1,42 @@
+import type { Env, Places } from '../../infra/setup/places.ts';
+import type { Screen } from '../../infra/setup/progress.ts';
+
+/** What a command may use of the world; the composition root makes it. */
+export interface Context {
+  readonly places: Places;
+  readonly env: Env;
+  /** Results: what a script would read. */
+  readonly out: Screen;
+  /** Progress and errors. */
+  readonly err: Screen;
+  readonly cwd: string;
+}
+
+/** One command of `./farm`; each lives in the file of its name and exports it as `command`. */
+export interface Command {
+  /** After `./farm`: `up [--only PART,…]`. */
+  readonly usage: string;
+  /** Lines of `--help` below the usage. */
+  readonly help: readonly string[];
+  /**
+   * @param argv what stands after the command's name
+   * @returns exit status
+   * @errors throws FarmError
+   */
+  act(context: Context, argv: readonly string[]): Promise<number>;
+}
+
+/** Names and one-line summaries, in the order of `--help`. */
+export const commandNames: readonly (readonly [name: string, summary: string])[] = [
+  ['build', 'build a release for every platform, test, sign and publish it'],
+  ['plan', 'show what a build would do'],
+  ['cancel', 'end a build'],
+  ['shell', 'open the image, inputs and environment of a cell'],
+  ['verify', 'check the signatures of published files'],
+  ['up', 'start the farm'],
+  ['down', 'stop the farm and everything that it started'],
+  ['status', 'show addresses and parts'],
+  ['logs', 'show what a part or a cell printed'],
+  ['setup', 'install what the farm needs'],
+  ['doctor', 'list every prerequisite and how to mend it'],
+];

@@ -1,0 +1,35 @@
+import { farmUrl, readKept } from './kept.ts';
+import type { PartStatus } from './part-process.ts';
+import { talk } from './talk.ts';
+
+/** The object of `./farm status --json`; addresses are null before the first `up`. */
+export interface GroupView {
+  readonly api: string | null;
+  readonly index: string | null;
+  readonly dashboard: string | null;
+  /** Empty when the group is down. */
+  readonly parts: readonly PartStatus[];
+}
+
+/** State of the group of a farm, as the supervisor tells it. */
+export async function readView(home: string): Promise<GroupView> {
+  const kept = readKept(home);
+  const url = kept ? farmUrl(kept.ports) : null;
+  const reply = await talk(home, { ask: 'status' });
+  return {
+    api: url && `${url}/api`, index: url && `${url}/simple/`, dashboard: url && `${url}/`,
+    parts: reply?.ok ? reply.parts.filter(({ state }) => state !== 'done') : [],
+  };
+}
+
+/** The same for people. */
+export function viewLines(view: GroupView): string[] {
+  if (view.parts.length === 0) return ['the farm is down; start it: ./farm up'];
+  return [
+    `index      ${view.index}`, `dashboard  ${view.dashboard}`, `api        ${view.api}`, '',
+    ...view.parts.map((part) => [
+      part.name.padEnd(9), part.state.padEnd(10), part.pid ? `pid ${part.pid}`.padEnd(11) : ''.padEnd(11),
+      part.restarts > 0 ? `started again ${part.restarts} times, ` : '', `since ${part.since}`,
+    ].join(' ').trimEnd()),
+  ];
+}
