@@ -1,0 +1,175 @@
+/**
+ * The worker's side of `/worker/*`. A control plane that restarts must not cost a build: requests are tried again for
+ * a minute. A lease that was replaced (409) or whose build ended (410) stops the attempt.
+ */
+import { createReadStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { cards, FarmError, failure } from '../orchestrator/domain/failure.ts';
+import type { Card, Failure, FailureCode } from '../orchestrator/domain/failure.ts';
+import type {
+  BlobInput, LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
+} from '../orchestrator/contract/worker.ts';
+import type { InputCache } from './input-cache.ts';
+import type { Answer, Send, Sent } from './send.ts';
+
+/** What the control plane refused: never the project's fault. */
+export class DoorError extends FarmError {}
+
+/** True where another delivery goes on, or nothing is to be done any more: the attempt stops quietly. */
+export const isOver = (error: unknown): boolean =>
+  error instanceof DoorError && (error.failure.code === 'FARM_LEASE_STALE' || error.failure.code === 'FARM_ENDED');
+
+export interface LeaseDoor {
+  /** The bytes of an input as a file of this worker, digest checked. @errors FARM_DIGEST_MISMATCH */
+  input(blob: Pick<BlobInput, 'sha256' | 'bytes'>): Promise<string>;
+  output(file: string, sha256: string, bytes: number): Promise<void>;
+  /** Adds to the log; answers where the next bytes go. Bytes that the control plane has already are not sent twice. */
+  log(offset: number, bytes: Uint8Array): Promise<number>;
+  event(event: StepEvent): Promise<void>;
+  lock(report: LockReport): Promise<LockAnswer>;
+  outcome(outcome: Outcome): Promise<void>;
+}
+
+export interface ControlDoor {
+  /** @errors FARM_LEASE_STALE, FARM_ENDED (see `isOver`) */
+  lease(request: LeaseRequest): Promise<LeaseGrant>;
+  of(grant: LeaseGrant): LeaseDoor;
+}
+
+export interface DoorOptions {
+  readonly send: Send;
+  readonly token: string;
+  readonly cache: InputCache;
+  readonly pause: (ms: number) => Promise<void>;
+  /** Milliseconds; only differences count. */
+  readonly now: () => number;
+}
+
+const triesMsMax = 60_000;
+const pauseMsFirst = 100;
+const pauseMsMax = 5000;
+/** Trying again within a minute does not mend these. */
+const lasting = new Set<string>(['FARM_IMAGE_MISSING', 'FARM_NO_SPACE']);
+
+/**
+ * The door to the control plane.
+ * @errors of every call: FARM_NOT_UP after a minute without an answer, else the code that the control plane answers
+ */
+export function controlDoor(options: DoorOptions): ControlDoor {
+  const { token } = options;
+  const ask = (sent: AskOrder) => asked(options, sent);
+  return {
+    async lease(request) {
+      const answer = await ask({ method: 'POST', path: '/worker/leases', headers: auth(token), json: request });
+      return (await readJson(answer)) as LeaseGrant;
+    },
+    of: (grant) => leaseDoor(options, grant, ask),
+  };
+}
+
+interface AskOrder extends Omit<Sent, 'body'> {
+  readonly json?: unknown;
+  /** Made anew for every try. */
+  readonly body?: () => Sent['body'];
+  /** Statuses beside 2xx that the caller reads itself, unless the body has a failure code. */
+  readonly also?: number;
+}
+
+const auth = (token: string, secret?: string): Record<string, string> =>
+  ({ authorization: `Bearer ${token}`, ...(secret === undefined ? {} : { 'x-lease-secret': secret }) });
+
+function leaseDoor({ token, cache }: DoorOptions, grant: LeaseGrant, ask: (sent: AskOrder) => Promise<Answer>): LeaseDoor {
+  const headers = auth(token, grant.secret);
+  const at = (rest: string) => `/worker/leases/${grant.leaseId}/${rest}`;
+  const post = async (rest: string, json: unknown): Promise<Answer> =>
+    ask({ method: 'POST', path: at(rest), headers, json });
+  return {
+    input: (blob) => cache.get(blob, async () =>
+      (await ask({ method: 'GET', path: at(`inputs/${blob.sha256}`), headers })).body),
+    async output(file, sha256, bytes) {
+      await drain(await ask({
+        method: 'PUT', path: at(`outputs/${sha256}`), body: () => createReadStream(file),
+        headers: { ...headers, 'content-type': 'application/octet-stream', 'content-length': String(bytes) },
+      }));
+    },
+    async log(offset, bytes) {
+      return appendLog((from, part) => ask({
+        method: 'POST', path: at(`log?offset=${from}`), also: 409, body: () => part,
+        headers: { ...headers, 'content-type': 'application/octet-stream' },
+      }), offset, bytes);
+    },
+    event: async (event) => drain(await post('events', event)),
+    lock: async (report) => (await readJson(await post('lock', report))) as LockAnswer,
+    outcome: async (outcome) => drain(await post('outcome', outcome)),
+  };
+}
+
+/** After a wrong offset the control plane says the right one: what it has is skipped, what it lost is not to be had again. */
+async function appendLog(
+  post: (offset: number, bytes: Uint8Array) => Promise<Answer>, offset: number, bytes: Uint8Array,
+): Promise<number> {
+  let from = offset;
+  let left = bytes;
+  for (let tries = 0; left.length > 0 && tries < 5; tries += 1) {
+    const answer = await post(from, left);
+    const said = (await readJson(answer)) as { offset: number };
+    const has = answer.status < 300 ? left.length : said.offset - from;
+    left = left.subarray(has >= 0 && has <= left.length ? has : 0);
+    from = said.offset;
+  }
+  return from;
+}
+
+/** Asks until there is an answer that stands, for a minute at most. */
+async function asked({ send, pause, now }: DoorOptions, { json, body, also, ...order }: AskOrder): Promise<Answer> {
+  const started = now();
+  const headers = json === undefined ? order.headers : { ...order.headers, 'content-type': 'application/json' };
+  for (let wait = pauseMsFirst; ; wait = Math.min(2 * wait, pauseMsMax)) {
+    const sent = json === undefined ? body?.() : new TextEncoder().encode(JSON.stringify(json));
+    const answer = await send({ ...order, headers, ...(sent === undefined ? {} : { body: sent }) })
+      .then((made) => judged(made, also), (error: Error) => ({ again: failure('FARM_NOT_UP', 'plan', { why: error.message }) }));
+    if (!('again' in answer)) return answer;
+    if (now() - started + wait > triesMsMax) throw new DoorError(answer.again);
+    await pause(wait);
+  }
+}
+
+/** @errors DoorError where the control plane said no for good */
+async function judged(answer: Answer, also: number | undefined): Promise<Answer | { again: Failure }> {
+  if (answer.status < 300) return answer;
+  const text = await readText(answer);
+  const problem = parsed(text);
+  const refused = refusal(problem, answer.status, text);
+  if (answer.status === also && typeof problem['code'] !== 'string') return { status: answer.status, body: answerBody(text) };
+  if (answer.status >= 500 && !lasting.has(refused.code)) return { again: refused };
+  throw new DoorError(refused);
+}
+
+function refusal(problem: Record<string, unknown>, status: number, text: string): Failure {
+  const code = String(problem['code'] ?? '');
+  if (!(code in cards)) return failure('FARM_NOT_UP', 'plan', { why: `status ${status}: ${text.slice(0, 200)}` });
+  const card: Card = cards[code as FailureCode];
+  return {
+    code: code as FailureCode, step: 'plan', blame: card.blame, retry: card.retry,
+    message: String(problem['detail'] ?? card.says), next: String(problem['next'] ?? card.next),
+  };
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  } catch {
+    return {};
+  }
+}
+
+async function readText(answer: Answer): Promise<string> {
+  let text = '';
+  for await (const part of answer.body) text += String(part);
+  return text;
+}
+
+const answerBody = (text: string): Answer['body'] => Readable.from([text]);
+const readJson = async (answer: Answer): Promise<unknown> => JSON.parse(await readText(answer));
+const drain = async (answer: Answer): Promise<void> => void (await readText(answer));

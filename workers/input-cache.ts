@@ -1,0 +1,101 @@
+/** Inputs that this worker has fetched, by digest, in one folder; the least recently used go when it grows too big. */
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { fail } from '../orchestrator/domain/failure.ts';
+
+export interface InputCache {
+  /**
+   * A file with the bytes of this digest; `open` fetches them where they are not here. Several calls at once fetch once.
+   * @errors FARM_DIGEST_MISMATCH, FARM_NO_SPACE, what `open` throws
+   */
+  get(blob: { readonly sha256: string; readonly bytes: number }, open: () => Promise<NodeJS.ReadableStream>): Promise<string>;
+  drop(sha256: string): Promise<void>;
+}
+
+/** A file that was asked for within this time may be in use and stays. */
+const inUseMs = 60 * 60 * 1000;
+
+/** A cache in `folder` (made where it is not there). `now` is milliseconds since 1970. */
+export function inputCache(folder: string, bytesMax: number, now: () => number): InputCache {
+  const going = new Map<string, Promise<string>>();
+  const pathOf = (sha256: string) => join(folder, sha256);
+
+  async function fetched(
+    blob: { sha256: string; bytes: number }, open: () => Promise<NodeJS.ReadableStream>,
+  ): Promise<string> {
+    const path = pathOf(blob.sha256);
+    const at = now() / 1000;
+    if (await utimes(path, at, at).then(() => true, () => false)) return path;
+    await mkdir(folder, { recursive: true });
+    const part = `${path}.${process.pid}.part`;
+    try {
+      await download(blob, await open(), part);
+      await rename(part, path);
+    } finally {
+      await rm(part, { force: true });
+    }
+    await trim(folder, bytesMax, now());
+    return path;
+  }
+
+  return {
+    get(blob, open) {
+      const made = going.get(blob.sha256) ?? fetched(blob, open).finally(() => going.delete(blob.sha256));
+      going.set(blob.sha256, made);
+      return made;
+    },
+    drop: (sha256) => rm(pathOf(sha256), { force: true }),
+  };
+}
+
+async function download(blob: { sha256: string; bytes: number }, from: NodeJS.ReadableStream, to: string): Promise<void> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const wrong = (found: string) =>
+    fail('FARM_DIGEST_MISMATCH', 'fetch', { file: 'An input', found, expected: blob.sha256 });
+  const check = new Transform({
+    transform(part: Buffer, _, done) {
+      bytes += part.length;
+      hash.update(part);
+      if (bytes > blob.bytes) done(new Error('longer than announced'));
+      else done(null, part);
+    },
+  });
+  try {
+    await pipeline(from, check, createWriteStream(to, { mode: 0o600 }));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') fail('FARM_NO_SPACE', 'fetch', { why: String(error) });
+    wrong(`an unfinished stream (${(error as Error).message})`);
+  }
+  const found = hash.digest('hex');
+  if (found !== blob.sha256) wrong(found);
+}
+
+async function trim(folder: string, bytesMax: number, now: number): Promise<void> {
+  const names = await readdir(folder);
+  const files = await Promise.all(names.map(async (name) => {
+    const found = await stat(join(folder, name)).catch(() => null);
+    return { name, bytes: found?.size ?? 0, usedAt: found?.mtimeMs ?? now };
+  }));
+  let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+  for (const { name, bytes, usedAt } of files.sort((a, b) => a.usedAt - b.usedAt)) {
+    if (total <= bytesMax || now - usedAt < inUseMs) return;
+    await rm(join(folder, name), { force: true });
+    total -= bytes;
+  }
+}
+
+/** SHA-256 (hex) and size of a file. */
+export async function digestOf(file: string): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const part of createReadStream(file)) {
+    bytes += (part as Buffer).length;
+    hash.update(part as Buffer);
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}
