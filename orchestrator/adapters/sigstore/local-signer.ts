@@ -23,14 +23,14 @@ export function localSigner(
       const claims = files.flatMap((file) => claimsOf(authority.record.farmId, { plan, planSha256 }, file));
       const signed = await signRelease({ authority, log, statements: claims.map((claim) => claim.text) });
       const bundles = new Map(signed.map((one) => [one.statementSha256, one.bundle]));
-      return claims.map(({ text, ...claim }) => ({ ...claim, bundle: bundles.get(claim.statementSha256) }));
+      return claims.map(({ about }) => ({ ...about, bundle: bundles.get(about.statementSha256) }));
     },
   };
 }
 
 interface PlanToSign { readonly plan: Plan; readonly planSha256: string }
 
-type Claim = Omit<SignedStatement, 'bundle'> & { readonly text: string };
+interface Claim { readonly text: string; readonly about: Omit<SignedStatement, 'bundle'> }
 
 /** What is claimed of a file: that the farm published it and, of a wheel, how it was built. */
 function claimsOf(farmId: string, planned: PlanToSign, file: FileToSign): Claim[] {
@@ -43,12 +43,14 @@ function claimsOf(farmId: string, planned: PlanToSign, file: FileToSign): Claim[
 function claimOf(file: FileToSign, kind: SignedStatement['kind'], statement: Statement): Claim {
   const text = statementText(statement);
   return {
-    filename: file.filename,
-    fileSha256: file.sha256,
-    kind,
-    predicateType: statement.predicateType,
-    statementSha256: createHash('sha256').update(text, 'utf8').digest('hex'),
     text,
+    about: {
+      filename: file.filename,
+      fileSha256: file.sha256,
+      kind,
+      predicateType: statement.predicateType,
+      statementSha256: createHash('sha256').update(text, 'utf8').digest('hex'),
+    },
   };
 }
 

@@ -43,7 +43,10 @@ export async function openLocalAuthority(
   return { names, trust: trustConfigOf(record), folder, record, now };
 }
 
-/** Begins new keys; see `rotateAuthority`. The trust configuration and its fingerprint change. */
+/**
+ * Begins new keys; see `rotateAuthority`. The trust configuration and its fingerprint change.
+ * Every other process with this authority open goes on with the ended keys until it opens it again: stop them first.
+ */
 export async function rotateLocalAuthority(authority: LocalAuthority): Promise<LocalAuthority> {
   const record = await rotateAuthority(authority.folder, authority.record, authority.now());
   return { ...authority, record, trust: trustConfigOf(record) };
