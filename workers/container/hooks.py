@@ -1,0 +1,228 @@
+"""Steps requires, build and sdist: calls the project's build backend in its own environment. Sealed.
+
+Order: {hook: "requires" | "requires-sdist" | "build" | "sdist", buildSystem, src, env, out,
+  target?: id of the target of the image whose environment is given to the backend, sourceDateEpoch,
+  project?, version?: what the wheel must be, compilerLog}
+Result: requires: {requires: [PEP 508]} · sdist: {sdist: filename}
+  build: {wheel, pure, platformTag, compilerCalls, compilerFailures, notes: [text]}
+"""
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+import threading
+import zipfile
+
+from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
+from packaging.version import InvalidVersion, Version
+from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing, UnsupportedOperation
+
+from common import StepFailure, clip, run_step, target_description
+
+HEADER_MISSING = (
+    re.compile(r"fatal error: '?([^\s':]+\.h(?:pp|xx|h)?)'?(?: file not found|: No such file or directory)"),
+)
+NOTES_MAX = 20
+NO_INPUT = {"-v", "-V", "--version", "--help", "-dumpmachine", "-dumpversion", "-dumpfullversion", "-qversion"}
+
+
+def environment_for(order):
+    """What the backend sees: the target's description, and what makes two builds alike (nothing of the host)."""
+    work = order.get("work", "/work")
+    described = dict((target_description(order) or {}).get("environment") or {})
+    path = described.pop("PATH", None) or "/opt/wheelfarm/bin:/usr/local/bin:/usr/bin:/bin"
+    made = {
+        "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
+        "ARFLAGS": "Dcr", "CARGO_INCREMENTAL": "0", "ZERO_AR_DATE": "1", **described,
+        "PATH": f"{order['env']}/bin:{path}", "VIRTUAL_ENV": order["env"],
+        "HOME": f"{work}/home", "TMPDIR": f"{work}/tmp", "XDG_CACHE_HOME": f"{work}/home/.cache",
+        "SOURCE_DATE_EPOCH": str(max(int(order["sourceDateEpoch"]), 315_532_800)),
+        "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1",
+        "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "WHEELFARM_COMPILER_LOG": order["compilerLog"], "WHEELFARM_SOURCE": order["src"],
+    }
+    return {**made, **(order.get("environment") or {})}
+
+
+class Output:
+    """Passes on what the backend prints, and keeps its end and the headers that a compiler did not find."""
+
+    def __init__(self):
+        self.tail = collections.deque(maxlen=400)
+        self.headers = {}
+
+    def take(self, line):
+        sys.stdout.write(line)
+        sys.stdout.flush()
+        self.tail.append(line.rstrip("\n"))
+        for pattern in HEADER_MISSING:
+            found = pattern.search(line)
+            if found and len(self.headers) < NOTES_MAX:
+                self.headers.setdefault(found.group(1), line.strip())
+
+    def run(self, command, environment, cwd):
+        """Ends when the command has ended, not when the last of its children lets go of the pipe."""
+        process = subprocess.Popen(
+            command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1)
+        reader = threading.Thread(target=self.read, args=(process.stdout,), daemon=True)
+        reader.start()
+        status = process.wait()
+        reader.join(2)
+        if status != 0:
+            raise subprocess.CalledProcessError(status, command)
+
+    def read(self, pipe):
+        for line in pipe:
+            self.take(line)
+
+    def last_traceback(self):
+        """The last Python traceback, or the last lines where there is none."""
+        lines = list(self.tail)
+        starts = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+        return lines[starts[-1]:] if starts else lines[-12:]
+
+
+def why_of(lines):
+    """The last line that says something: the exception of a traceback."""
+    for line in reversed(lines):
+        if line.strip() and not line.startswith(" "):
+            return clip(line.strip(), 400)
+    return clip(lines[-1].strip(), 400) if lines else "it printed nothing"
+
+
+def call(order, hook, *arguments):
+    """Calls one hook. Errors: FARM_BACKEND_MISSING, FARM_REQUIRES_HOOK, FARM_BUILD_FAILED."""
+    output, system = Output(), order["buildSystem"]
+    environment = environment_for(order)
+
+    def runner(command, cwd=None, extra_environ=None):
+        output.run(command, {**environment, **(extra_environ or {})}, cwd)
+
+    code = "FARM_REQUIRES_HOOK" if order["hook"].startswith("requires") else "FARM_BUILD_FAILED"
+    try:
+        caller = BuildBackendHookCaller(
+            order["src"], system["backend"], system.get("backendPath"), runner,
+            os.path.join(order["env"], "bin", "python"))
+        return getattr(caller, hook)(*arguments), output
+    except BackendUnavailable as error:
+        lines = [line for line in (error.traceback or "").splitlines() if line.strip()]
+        raise StepFailure("FARM_BACKEND_MISSING", {"backend": system["backend"]},
+                          {"text": "\n".join(lines[-3:]) or str(error)}) from None
+    except HookMissing as error:
+        raise StepFailure("FARM_BACKEND_MISSING", {"backend": f"{system['backend']} ({error.hook_name})"}) from None
+    except ValueError as error:
+        raise StepFailure("FARM_PYPROJECT_BROKEN", {"why": f"backend-path: {error}"}) from None
+    except UnsupportedOperation as error:
+        raise StepFailure(code, {"why": "the backend does not support it"}, {"text": error.traceback or ""}) from None
+    except subprocess.CalledProcessError as error:
+        lines = output.last_traceback()
+        why = f"it was killed by signal {-error.returncode}" if error.returncode < 0 else why_of(lines)
+        raise StepFailure(code, {"why": why}, {"text": "\n".join(lines[-12:])}) from None
+
+
+def compiler_calls(path):
+    """(calls, failures) of the wrappers' log; a call that only asks for a version compiles nothing."""
+    calls = failures = 0
+    if not os.path.exists(path):
+        return 0, 0
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                entry = json.loads(line)
+                arguments = [str(each) for each in entry.get("argv") or []]
+            except (ValueError, AttributeError):
+                continue
+            if not is_compile(arguments):
+                continue
+            calls += 1
+            failures += 1 if entry.get("exit") not in (None, 0) else 0
+    return calls, failures
+
+
+def is_compile(arguments):
+    """True where an input file is named and it is not only a question about the compiler."""
+    if any(each in NO_INPUT or each.startswith("-print-") for each in arguments):
+        return False
+    return any(not each.startswith("-") for each in arguments[1:])
+
+
+def one_wheel(order):
+    """The one wheel in the out folder. Errors: FARM_WHEEL_NONE, FARM_WHEEL_MANY, FARM_WHEEL_BROKEN, _NAME, _VERSION."""
+    names = sorted(name for name in os.listdir(order["out"]) if name.endswith(".whl"))
+    if not names:
+        raise StepFailure("FARM_WHEEL_NONE")
+    if len(names) > 1:
+        raise StepFailure("FARM_WHEEL_MANY", {"count": str(len(names)), "files": ", ".join(names[:8])})
+    try:
+        name, version, _, tags = parse_wheel_filename(names[0])
+    except (InvalidWheelFilename, InvalidVersion) as error:
+        raise StepFailure("FARM_WHEEL_BROKEN", {"file": names[0], "why": str(error)}) from None
+    if order.get("project") and canonicalize_name(order["project"]) != name:
+        raise StepFailure("FARM_WHEEL_NAME", {"file": names[0], "project": order["project"]})
+    if order.get("version") and not same_version(order["version"], version):
+        raise StepFailure("FARM_WHEEL_VERSION", {"file": names[0], "version": order["version"]})
+    return names[0], tags
+
+
+def same_version(expected, found):
+    try:
+        return Version(expected) == found
+    except InvalidVersion:
+        return expected == str(found)
+
+
+def is_purelib(path):
+    """Root-Is-Purelib of the wheel. Errors: FARM_WHEEL_BROKEN."""
+    try:
+        with zipfile.ZipFile(path) as wheel:
+            name = next(each for each in wheel.namelist()
+                        if each.count("/") == 1 and each.endswith(".dist-info/WHEEL"))
+            text = wheel.read(name).decode("utf-8", "replace")
+    except (zipfile.BadZipFile, StopIteration, OSError) as error:
+        why = str(error) or "it has no WHEEL file"
+        raise StepFailure("FARM_WHEEL_BROKEN", {"file": os.path.basename(path), "why": why}) from None
+    return bool(re.search(r"(?mi)^Root-Is-Purelib:\s*true\s*$", text))
+
+
+def build(order):
+    os.makedirs(order["out"], exist_ok=True)
+    _, output = call(order, "build_wheel", order["out"])
+    wheel, tags = one_wheel(order)
+    platforms = {tag.platform for tag in tags}
+    calls, failures = compiler_calls(order["compilerLog"])
+    notes = [f"built without {header}: the compiler did not find it, and the build went on"
+             for header in output.headers]
+    return {
+        "wheel": wheel, "pure": platforms == {"any"}, "purelib": is_purelib(os.path.join(order["out"], wheel)),
+        "platformTag": ".".join(sorted(platforms)), "compilerCalls": calls, "compilerFailures": failures,
+        "notes": notes[:NOTES_MAX],
+    }
+
+
+def sdist(order):
+    os.makedirs(order["out"], exist_ok=True)
+    call(order, "build_sdist", order["out"])
+    names = sorted(name for name in os.listdir(order["out"]) if name.endswith((".tar.gz", ".zip")))
+    if len(names) != 1:
+        raise StepFailure("FARM_BUILD_FAILED", {"why": f"build_sdist wrote {len(names)} sdists, not one"})
+    return {"sdist": names[0]}
+
+
+def requires(order):
+    hook = "get_requires_for_build_sdist" if order["hook"] == "requires-sdist" else "get_requires_for_build_wheel"
+    found, _ = call(order, hook)
+    if not isinstance(found, list) or not all(isinstance(each, str) for each in found):
+        raise StepFailure("FARM_REQUIRES_HOOK", {"why": f"it gave {clip(repr(found), 200)}, not a list of strings"})
+    return {"requires": found}
+
+
+def main(order):
+    steps = {"requires": requires, "requires-sdist": requires, "build": build, "sdist": sdist}
+    return steps[order["hook"]](order)
+
+
+if __name__ == "__main__":
+    sys.exit(run_step(main))

@@ -1,0 +1,97 @@
+"""Step repair: makes a native wheel portable with auditwheel; a pure one passes as it is. Sealed.
+
+Order: {wheel: path, out: folder, target, libraryPath?: colon-separated folders of the target's own libraries}
+Result: {wheel: filename, pure, policy: tag or null, platformTag, grafted: [{path, sha256, soname?}], notes}
+"""
+import argparse
+import contextlib
+import io
+import os
+import shutil
+import sys
+from pathlib import Path
+
+from packaging.utils import parse_wheel_filename
+
+from common import StepFailure, clip, run_step, target_description
+from wheelfile import open_wheel, shared_objects
+
+
+class Refused(Exception):
+    """auditwheel's word for a wheel that cannot be repaired."""
+
+
+class Parser:
+    """What auditwheel's command line would be: it calls `error` where it gives up."""
+
+    def error(self, message):
+        raise Refused(message)
+
+
+def auditwheel(path, out, platform, library_path):
+    """Calls auditwheel by its own entry point, because its command line refuses platforms of another machine."""
+    from auditwheel.main_repair import execute
+
+    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    arguments = argparse.Namespace(
+        WHEEL_FILE=[Path(path)], WHEEL_DIR=Path(out), PLAT=platform, LIB_SDIR=".libs", EXCLUDE=[], ONLY_PLAT=True,
+        UPDATE_TAGS=True, STRIP=False, DISABLE_ISA_EXT_CHECK=False, ALLOW_PURE_PY_WHEEL=False, LDPATHS=library_path,
+        PATCHER="patchelf", ZIP_COMPRESSION_LEVEL=6, verbose=1, func=execute)
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(errors):
+            status = execute(arguments, Parser())
+    except (Refused, ValueError, RuntimeError, OSError, AssertionError) as error:
+        raise StepFailure("FARM_REPAIR_FAILED", {"why": clip(str(error) or type(error).__name__, 400)}) from None
+    finally:
+        print(errors.getvalue(), end="", flush=True)
+    if status:
+        raise StepFailure("FARM_REPAIR_FAILED", {"why": clip(errors.getvalue().strip() or f"status {status}", 400)})
+
+
+def retag(path, out, platforms):
+    """A wheel without any shared object whose tag names a platform gets the target's tag: nothing in it needs more."""
+    from auditwheel.wheeltools import InWheelCtx, add_platforms
+
+    name = os.path.basename(path)
+    old = sorted({tag.platform for tag in parse_wheel_filename(name)[3]})
+    with InWheelCtx(Path(path), Path(out) / name) as context:
+        context.out_wheel = add_platforms(context, platforms, old)
+
+
+def grafted(path):
+    """Libraries that repair put into the wheel: members of its .libs folders."""
+    with open_wheel(path, os.path.basename(path)) as wheel:
+        found = [each for each in shared_objects(wheel, os.path.basename(path)) if ".libs/" in each.member]
+    return [{"path": one.member, "sha256": one.sha256, **({"soname": one.soname} if one.soname else {})} for one in found]
+
+
+def main(order):
+    source, out = order["wheel"], order["out"]
+    name = os.path.basename(source)
+    shutil.rmtree(out, ignore_errors=True)
+    os.makedirs(out)
+    platforms = {tag.platform for tag in parse_wheel_filename(name)[3]}
+    with open_wheel(source, name) as wheel:
+        objects = shared_objects(wheel, name)
+    if platforms == {"any"} and not objects:
+        shutil.copyfile(source, os.path.join(out, name))
+        return {"wheel": name, "pure": True, "policy": None, "platformTag": "any", "grafted": [], "notes": []}
+    policy = target_description(order)["expect"]["platformTag"]
+    notes = []
+    if objects:
+        auditwheel(source, out, policy, order.get("libraryPath"))
+    else:
+        retag(source, out, [policy])
+        notes.append("the wheel names a platform and has no shared object in it")
+    made = sorted(each for each in os.listdir(out) if each.endswith(".whl"))
+    if len(made) != 1:
+        raise StepFailure("FARM_REPAIR_FAILED", {"why": f"it wrote {len(made)} wheels"})
+    tag = ".".join(sorted({each.platform for each in parse_wheel_filename(made[0])[3]}))
+    print(f"wheelfarm: {name} -> {made[0]}", flush=True)
+    return {"wheel": made[0], "pure": False, "policy": policy, "platformTag": tag,
+            "grafted": grafted(os.path.join(out, made[0])), "notes": notes}
+
+
+if __name__ == "__main__":
+    sys.exit(run_step(main))

@@ -1,0 +1,206 @@
+"""Step test: does the wheel install and import? Runs the stranger's code; sealed.
+
+Order, native: {mode: "native", wheel: path, bundle: tar of the requirements, wheels: folder, env: folder}
+Order, unpack: {mode: "unpack", wheel, bundle?, wheels, site: folder, siteTar: file}; in the tool image, for a machine
+  that cannot run pip quickly. Result: {imports: [module], siteTar}
+Order, imports: {mode: "imports", siteTar?, site, imports: [module]}; in the image of that machine. Needs only python3.
+Result of native and imports: {imports: [module], how: text}
+"""
+import importlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tarfile
+import traceback
+
+from common import StepFailure, clip, failed, run_step, write_json
+
+NOT_OURS = {"test", "tests", "testing", "doc", "docs", "example", "examples", "benchmark", "benchmarks", "setup"}
+EXTENSION = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)(\.cpython-[^.]+|\.abi3|\.pypy[^.]+)?\.so$")
+SCHEMES = re.compile(r"^[^/]+\.data/(purelib|platlib)/")
+IMPORTS_MAX = 1000
+
+
+def modules_of(names):
+    """What to import of a wheel with these members: each top module or package, and each extension module.
+
+    Left out: tests, documents, __main__, bundled libraries, anything below a name that is not an identifier. A top
+    folder without __init__.py is a namespace: the packages in it stand for it.
+    """
+    files = set()
+    for name in names:
+        inside = SCHEMES.sub("", name)
+        top = inside.split("/")[0]
+        if not top.endswith((".dist-info", ".data", ".libs")):
+            files.add(inside)
+    packages = {os.path.dirname(name) for name in files if os.path.basename(name) == "__init__.py"}
+    found = {folder for folder in packages if not any(above in packages for above in ancestors(folder))}
+    found |= {name[:-3] for name in files if "/" not in name and name.endswith(".py")}
+    for name in files:
+        folder, base = os.path.split(name)
+        matched = EXTENSION.match(base)
+        if matched:
+            found.add(folder if matched.group(1) == "__init__" else "/".join(filter(None, [folder, matched.group(1)])))
+    modules = sorted(path.replace("/", ".") for path in found if importable(path))
+    return modules[:IMPORTS_MAX]
+
+
+def ancestors(folder):
+    parts = folder.split("/")
+    return ["/".join(parts[:at]) for at in range(1, len(parts))]
+
+
+def importable(path):
+    parts = path.split("/")
+    return all(part.isidentifier() for part in parts) and not NOT_OURS & set(parts) and parts[-1] != "__main__"
+
+
+def wheel_members(path):
+    import zipfile
+
+    with zipfile.ZipFile(path) as wheel:
+        return [each.filename for each in wheel.infolist() if not each.is_dir()]
+
+
+def import_failure(module, text):
+    """The failure with the traceback; its last line says why."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    why = f"{module}: {lines[-1].strip() if lines else 'it ended the interpreter'}"
+    return StepFailure("FARM_TEST_IMPORT", {"why": why}, {"text": "\n".join(lines[-15:]) or why})
+
+
+def import_all(modules, result):
+    """Imports in this interpreter. Before each one the result says what it would mean to end here."""
+    for module in modules:
+        write_json(result, failed(import_failure(module, "the import ended the interpreter")))
+        print(f"import {module}", flush=True)
+        try:
+            importlib.import_module(module)
+        except BaseException:  # noqa: BLE001 (SystemExit too: an import must not end the program)
+            raise import_failure(module, traceback.format_exc()) from None
+
+
+def import_in(python, modules, order):
+    """Imports in a subprocess with the given interpreter and reads what it says of it."""
+    inner = {"mode": "imports", "imports": modules, "work": order.get("work", "/work"),
+             "result": order["result"] + ".imports"}
+    environment = {"PATH": "/usr/bin:/bin", "HOME": f"{inner['work']}/home", "TMPDIR": f"{inner['work']}/tmp",
+                   "LC_ALL": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1", "PYTHONNOUSERSITE": "1"}
+    status = subprocess.run([python, "-B", os.path.abspath(__file__), json.dumps(inner)], env=environment,
+                            cwd=inner["work"], stdin=subprocess.DEVNULL, check=False).returncode
+    try:
+        with open(inner["result"], encoding="utf-8") as file:
+            said = json.load(file)
+    except (OSError, ValueError):
+        said = {"ok": False, "code": "FARM_TEST_IMPORT", "words": {"why": f"the interpreter ended with {status}"}}
+    if not said.get("ok"):
+        text = said.get("words", {}).get("why", "")
+        if status < 0:
+            text = f"{text} (signal {-status})"
+        raise StepFailure("FARM_TEST_IMPORT", {"why": text}, said.get("evidence"))
+
+
+def native(order):
+    """A fresh venv, pip install --no-index by hash, pip check, imports."""
+    from prepare import unbundle
+
+    names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
+    python = make_venv(order["env"])
+    pip = pip_of(order["env"], python)
+    lines = [requirement_line(path) for path in
+             [order["wheel"], *(os.path.join(order["wheels"], name) for name in names)]]
+    listed = os.path.join(order.get("work", "/work"), "tmp", "requirements.txt")
+    with open(listed, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+    run_pip([*pip, "install", "--no-index", "--no-deps", "--require-hashes", "--no-compile",
+             "--no-warn-script-location", "-r", listed], "pip install")
+    run_pip([*pip, "check"], "pip check")
+    modules = modules_of(wheel_members(order["wheel"]))
+    import_in(python, modules, order)
+    return {"imports": modules, "how": f"pip install --no-index, pip check, {count(modules)}"}
+
+
+def count(modules):
+    return f"{len(modules)} import{'' if len(modules) == 1 else 's'}"
+
+
+def requirement_line(path):
+    import hashlib
+
+    with open(path, "rb") as file:
+        return f"{path} --hash=sha256:{hashlib.sha256(file.read()).hexdigest()}"
+
+
+def make_venv(env):
+    """A venv of the system's python3; without pip in it where the system's pip can work from outside."""
+    base = getattr(sys, "_base_executable", sys.executable)
+    made = subprocess.run([base, "-m", "venv", "--without-pip", env], capture_output=True, text=True, check=False)
+    if made.returncode != 0:
+        raise StepFailure("FARM_CONTAINER_BROKE", {"why": clip(f"venv: {made.stdout}{made.stderr}", 400)})
+    return os.path.join(env, "bin", "python")
+
+
+def pip_of(env, python):
+    """The command line of a pip that works on the venv."""
+    outside = [sys.executable, "-m", "pip", "--isolated", "--python", python]
+    if subprocess.run([sys.executable, "-c", "import pip"], capture_output=True, check=False).returncode != 0:
+        done = subprocess.run([python, "-m", "ensurepip"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise StepFailure("FARM_CONTAINER_BROKE", {"why": clip(f"ensurepip: {done.stderr}", 400)})
+        outside = [python, "-m", "pip", "--isolated"]
+    return [*outside, "--disable-pip-version-check", "--no-cache-dir"]
+
+
+def run_pip(command, what):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print(done.stdout + done.stderr, end="", flush=True)
+    if done.returncode != 0:
+        lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+        wrong = next((line for line in lines if line.startswith("ERROR")), lines[0] if lines else "no output")
+        raise StepFailure("FARM_TEST_IMPORT", {"why": f"{what}: {clip(wrong, 300)}"}, {"text": "\n".join(lines[-12:])})
+
+
+def unpack(order):
+    """Unzips the wheel and its requirements side by side, as an install without scripts would leave them."""
+    import zipfile
+
+    from prepare import inside, unbundle
+
+    names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
+    site = order["site"]
+    os.makedirs(site, exist_ok=True)
+    for path in [*(os.path.join(order["wheels"], name) for name in names), order["wheel"]]:
+        with zipfile.ZipFile(path) as wheel:
+            for member in wheel.infolist():
+                name = SCHEMES.sub("", member.filename)
+                target = inside(site, name)
+                if member.is_dir() or target is None or name.split("/")[0].endswith(".data"):
+                    continue
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                with open(target, "wb") as out:
+                    out.write(wheel.read(member))
+    with tarfile.open(order["siteTar"], "w") as tar:
+        tar.add(site, arcname="site")
+    return {"imports": modules_of(wheel_members(order["wheel"])), "siteTar": order["siteTar"]}
+
+
+def imports(order):
+    if order.get("siteTar"):
+        with tarfile.open(order["siteTar"]) as tar:
+            tar.extractall(os.path.dirname(order["site"]), **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    if order.get("site"):
+        sys.path.insert(0, order["site"])
+    farm = os.path.dirname(os.path.abspath(__file__))
+    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder or ".") != farm]
+    import_all(order["imports"], order["result"])
+    return {"imports": order["imports"], "how": f"unpacked, {count(order['imports'])} by python {sys.version.split()[0]}"}
+
+
+def main(order):
+    return {"native": native, "unpack": unpack, "imports": imports}[order["mode"]](order)
+
+
+if __name__ == "__main__":
+    sys.exit(run_step(main))
