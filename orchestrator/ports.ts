@@ -162,6 +162,8 @@ export interface DescribeInput {
   readonly target: string;
   readonly builtSha256: string;
   readonly builtFilename: string;
+  /** The image that the attempt ran in. */
+  readonly image: { readonly name: string; readonly key: string };
   readonly lock: readonly Locked[];
   readonly grafted: readonly { readonly path: string; readonly sha256: string; readonly soname?: string }[];
   /** True where the row has a test: the cell then goes on to step `test`. */

@@ -1,5 +1,5 @@
 import type { BuildView, CellView } from '../contract/api.ts';
-import { compareCoverage } from '../domain/coverage.ts';
+import { compareCoverage, groupTargets } from '../domain/coverage.ts';
 import { duration, size } from './table.ts';
 
 /** The one object of `--json`, on the last line. */
@@ -37,15 +37,24 @@ function headLines(view: BuildView): string[] {
 }
 
 function coverageLines(view: BuildView): string[] {
-  const ours = view.published.filter((name) => name.endsWith('.whl'));
-  const upstream = view.upstreamFiles.filter((name) => name.endsWith('.whl'));
-  const seen = compareCoverage({ cells: view.cells, farm: ours, upstream });
+  const wanted = view.cells.map((cell) => cell.target);
+  const seen = compareCoverage(view.published, view.upstreamFiles, wanted);
   const parts = [`Coverage: upstream ${seen.upstreamWheels} wheels, farm ${seen.farmWheels}`];
-  if (seen.fresh.length > 0) parts.push(`new: ${seen.fresh.join(', ')}`);
-  if (seen.missing.length > 0) {
-    parts.push(`missing: ${seen.missing.map(({ what, because }) => `${what} (${because})`).join(', ')}`);
-  }
-  return [parts.join('; ')];
+  if (seen.fresh.length > 0) parts.push(`new: ${grouped(seen.fresh)}`);
+  const failed = seen.missing.filter((target) => wanted.includes(target));
+  const unplanned = seen.missing.filter((target) => !wanted.includes(target));
+  if (failed.length > 0) parts.push(`missing: ${failed.map((target) => `${target} (${because(view, target)})`).join(', ')}`);
+  const lines = [parts.join('; ')];
+  if (unplanned.length > 0) lines.push(`  Upstream also has, and this farm has no image for: ${grouped(unplanned)}`);
+  return lines;
+}
+
+const grouped = (targets: readonly string[]): string =>
+  groupTargets(targets).map(({ platform, pythons }) => `${platform} ${pythons.join(' ')}`).join(', ');
+
+function because(view: BuildView, target: string): string {
+  const cell = view.cells.find((one) => one.target === target);
+  return cell?.failure?.code ?? cell?.testFailure?.code ?? cell?.state ?? 'not planned';
 }
 
 function noteLines(view: BuildView): string[] {

@@ -1,3 +1,4 @@
+import { compareTargets } from './coverage.ts';
 import type { Step } from './failure.ts';
 
 /** Cell states, the words of tables, API, JSON and pages. */
@@ -89,17 +90,6 @@ export function matchesGlob(glob: string, text: string): boolean {
   const source = glob.replace(/[.+^$()|[\]\\]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')
     .replace(/\{([^{}]*)\}/g, (_, list: string) => `(?:${list.split(',').join('|')})`);
   return new RegExp(`^${source}$`).test(text);
-}
-
-/** Sorts by Python, then by platform: `cp39` before `cp311`. */
-export function compareTargets(a: string, b: string): number {
-  const split = (id: string): [number, string] => {
-    const found = /^cp(\d)(\d+)(t?)-(.*)$/.exec(id);
-    return found ? [Number(found[2]) * 2 + (found[3] ? 1 : 0), found[4]!] : [1e6, id];
-  };
-  const [pythonA, platformA] = split(a);
-  const [pythonB, platformB] = split(b);
-  return pythonA - pythonB || (platformA < platformB ? -1 : platformA > platformB ? 1 : 0);
 }
 
 /** The platform of a target id: `manylinux_aarch64`. */

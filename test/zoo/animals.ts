@@ -15,7 +15,7 @@ export interface Animal {
   /** Path in the sdist -> text. */
   readonly files: Readonly<Record<string, string>>;
   /** Members as they are, for archives that no tool would write. */
-  readonly rawMembers?: readonly Partial<tar.Header>[];
+  readonly rawMembers?: readonly tar.HeaderArgument[];
 }
 
 const inTree = '[build-system]\nrequires = []\nbuild-backend = "zoo_backend"\nbackend-path = ["."]\n';
