@@ -69,7 +69,7 @@ function carries(pid: number, marker: string): boolean {
 
 function worksIn(pid: number, folder: string): boolean {
   try {
-    return readlinkSync(`/proc/${pid}/cwd`) === folder && /\/postgres$/.test(readlinkSync(`/proc/${pid}/exe`));
+    return readlinkSync(`/proc/${pid}/cwd`) === folder && readlinkSync(`/proc/${pid}/exe`).endsWith('/postgres');
   } catch {
     return false;
   }

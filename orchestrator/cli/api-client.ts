@@ -2,6 +2,9 @@ import { readKept, farmUrl } from './group/kept.ts';
 import { FarmError, cards, failure, type Failure, type FailureCode } from '../domain/failure.ts';
 import type { Places } from '../../infra/setup/places.ts';
 
+/** What `fetch` takes as a body; Node's types do not name it. */
+type Body = NonNullable<RequestInit['body']>;
+
 /** The farm's API as the command line uses it. Paths start below `/api`. */
 export class ApiClient {
   readonly url: string;
@@ -24,7 +27,7 @@ export class ApiClient {
   }
 
   /** Sends bytes. @errors as `get` */
-  async put<T>(path: string, body: BodyInit, signal?: AbortSignal): Promise<T> {
+  async put<T>(path: string, body: Body, signal?: AbortSignal): Promise<T> {
     return await (await this.#ask('PUT', path, body, 'application/octet-stream', signal)).json() as T;
   }
 
@@ -59,7 +62,7 @@ export class ApiClient {
     }
   }
 
-  async #ask(method: string, path: string, body?: BodyInit, type?: string, signal?: AbortSignal): Promise<Response> {
+  async #ask(method: string, path: string, body?: Body, type?: string, signal?: AbortSignal): Promise<Response> {
     const headers = { authorization: `Bearer ${this.#token}`, ...(type ? { 'content-type': type } : {}) };
     const sending = body === undefined ? {} : { body, duplex: 'half' as const };
     let answer: Response;
