@@ -28,8 +28,10 @@ export function compareCoverage(
   ours: readonly string[], upstream: readonly string[], targets: readonly string[] = [],
 ): CoverageComparison {
   const [ourTags, upstreamTags] = [tagsOf(ours), tagsOf(upstream)];
-  const judged = [...new Set([...targets, ...[...ourTags, ...upstreamTags].flatMap(targetsNamedBy)])].toSorted(compareTargets);
-  const served = (tags: readonly TagSet[]) => new Set(judged.filter((id) => tags.some((set) => targetAcceptsWheel(id, set))));
+  const named = [...ourTags, ...upstreamTags].flatMap(targetsNamedBy);
+  const judged = [...new Set([...targets, ...named])].toSorted(compareTargets);
+  const served = (tags: readonly TagSet[]) =>
+    new Set(judged.filter((id) => tags.some((set) => targetAcceptsWheel(id, set))));
   const [here, there] = [served(ourTags), served(upstreamTags)];
   return {
     upstreamWheels: upstreamTags.length, farmWheels: ourTags.length,
@@ -51,7 +53,7 @@ export function targetsNamedBy(set: TagSet): string[] {
   if (isPure(set)) return [];
   const ids = set.pythons.flatMap((python) => set.abis.flatMap((abi) =>
     set.platforms.flatMap((platform) => platformIds(platform).map((one) => `${pythonId(python, abi)}-${one}`))));
-  return [...new Set(ids)].filter((id) => /^(cp|pp|gp)/.test(id) && parseTargetId(id).ok && targetAcceptsWheel(id, set));
+  return [...new Set(ids)].filter((id) => /^(cp|pp|gp)/.test(id) && targetAcceptsWheel(id, set));
 }
 
 function pythonId(python: string, abi: string): string {
@@ -65,7 +67,7 @@ function platformIds(platform: string): string[] {
   if (mac !== undefined) return (macArchs[mac] ?? [mac]).map((arch) => `macosx_${arch}`);
   const mobile = /^(?:(android)_\d+|(ios)_\d+_\d+|pyodide_\d+_\d+|pyemscripten_\d+_\d+)_(\w+)$/.exec(platform);
   if (mobile !== null) return [`${mobile[1] ?? mobile[2] ?? 'pyodide'}_${mobile[3]}`];
-  return /^win/.test(platform) ? [platform] : [];
+  return platform.startsWith('win') ? [platform] : [];
 }
 
 /** Order for people: by interpreter, then by minor version as a number, then by platform. */
@@ -91,5 +93,7 @@ export function groupTargets(ids: readonly string[]): TargetGroup[] {
     const platform = id.slice(dash + 1);
     groups.set(platform, [...(groups.get(platform) ?? []), id.slice(0, dash)]);
   }
-  return [...groups].map(([platform, pythons]) => ({ platform, pythons })).toSorted((a, b) => textOrder(a.platform, b.platform));
+  return [...groups]
+    .map(([platform, pythons]) => ({ platform, pythons }))
+    .toSorted((left, right) => textOrder(left.platform, right.platform));
 }

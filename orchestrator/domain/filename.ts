@@ -18,7 +18,11 @@ export type WheelFilename = {
   readonly variant: string | null;
 };
 
-export type SdistFilename = { readonly name: NormalizedName; readonly version: string; readonly extension: '.tar.gz' | '.zip' };
+export type SdistFilename = {
+  readonly name: NormalizedName;
+  readonly version: string;
+  readonly extension: '.tar.gz' | '.zip';
+};
 
 /** @errors FARM_BAD_FILENAME with the reason in words */
 export type FilenameError = { code: 'FARM_BAD_FILENAME'; text: string; why: string };

@@ -18,11 +18,13 @@ export type MarkerEnvironment = Readonly<Record<string, string>>;
 export type MarkerError = { code: 'FARM_BAD_MARKER'; why: string };
 
 const variables = new Set([
-  'os_name', 'sys_platform', 'platform_machine', 'platform_python_implementation', 'platform_release', 'platform_system',
-  'platform_version', 'python_version', 'python_full_version', 'implementation_name', 'implementation_version', 'extra',
+  'os_name', 'sys_platform', 'platform_machine', 'platform_python_implementation', 'platform_release',
+  'platform_system', 'platform_version', 'python_version', 'python_full_version', 'implementation_name', 'implementation_version', 'extra',
   'extras', 'dependency_groups',
 ]);
-const versionVariables = new Set(['python_version', 'python_full_version', 'implementation_version', 'platform_release']);
+const versionVariables = new Set([
+  'python_version', 'python_full_version', 'implementation_version', 'platform_release',
+]);
 const oldNames: Readonly<Record<string, string>> = {
   'os.name': 'os_name', 'sys.platform': 'sys_platform', 'platform.version': 'platform_version',
   'platform.machine': 'platform_machine', 'platform.python_implementation': 'platform_python_implementation',
@@ -130,7 +132,7 @@ export function evaluateMarker(marker: Marker, environment: MarkerEnvironment): 
     const left = evaluateMarker(marker.left, environment);
     return left === (marker.kind === 'and') ? evaluateMarker(marker.right, environment) : left;
   }
-  const variable = 'variable' in marker.left ? marker.left.variable : 'variable' in marker.right ? marker.right.variable : '';
+  const [variable = ''] = [marker.left, marker.right].flatMap((side) => ('variable' in side ? side.variable : []));
   const isExtra = variable === 'extra' || variable === 'extras' || variable === 'dependency_groups';
   const value = (operand: Operand) => {
     const text = 'text' in operand ? operand.text : (environment[operand.variable] ?? '');
@@ -158,13 +160,16 @@ function compare(left: string, operator: string, right: string, asVersion: boole
   }
 }
 
-const mirrored: Readonly<Record<string, string>> = { '<': '>', '>': '<', '<=': '>=', '>=': '<=', '==': '==', '!=': '!=' };
+const mirrored: Readonly<Record<string, string>> = {
+  '<': '>', '>': '<', '<=': '>=', '>=': '<=', '==': '==', '!=': '!=',
+};
 
 /** Normal form: variables left where the operator can be turned, double quotes, operands of `and` and `or` sorted. */
 export function printMarker(marker: Marker): string {
   if (marker.kind !== 'compare') {
-    return operandsOf(marker, marker.kind).map((one) =>
-      marker.kind === 'and' && one.kind === 'or' ? `(${printMarker(one)})` : printMarker(one)).toSorted().join(` ${marker.kind} `);
+    const operands = operandsOf(marker, marker.kind).map((one) =>
+      marker.kind === 'and' && one.kind === 'or' ? `(${printMarker(one)})` : printMarker(one));
+    return [...new Set(operands)].toSorted().join(` ${marker.kind} `);
   }
   const turned = mirrored[marker.operator];
   const turn = 'text' in marker.left && turned !== undefined;

@@ -53,7 +53,9 @@ export function parseMetadata(text: string): Result<Metadata, MetadataError> {
     }
     const colon = line.indexOf(':');
     const name = line.slice(0, colon);
-    if (colon < 1 || !/^[!-9;-~]+$/.test(name)) return broken(index + 1, `no field in ${JSON.stringify(line.slice(0, 80))}`);
+    if (colon < 1 || !/^[!-9;-~]+$/.test(name)) {
+      return broken(index + 1, `no field in ${JSON.stringify(line.slice(0, 80))}`);
+    }
     if (fields.length >= fieldsMax) return broken(index + 1, 'too many fields');
     fields.push({ name, value: line.slice(colon + 1).trim() });
   }
@@ -125,7 +127,9 @@ export function readCoreMetadata(metadata: Metadata): Result<CoreMetadata, Metad
 /** Reads a WHEEL file. @errors FARM_METADATA_BROKEN: no Tag line, or a major version other than 1 */
 export function readWheelFile(metadata: Metadata): Result<WheelFile, MetadataError> {
   const wheelVersion = valueOf(metadata, 'Wheel-Version');
-  if (wheelVersion === null || !/^1\.\d+$/.test(wheelVersion)) return broken(0, `Wheel-Version is ${wheelVersion ?? 'missing'}`);
+  if (wheelVersion === null || !/^1\.\d+$/.test(wheelVersion)) {
+    return broken(0, `Wheel-Version is ${wheelVersion ?? 'missing'}`);
+  }
   const tags = valuesOf(metadata, 'Tag');
   if (tags.length === 0) return broken(0, 'WHEEL has no Tag');
   return ok({

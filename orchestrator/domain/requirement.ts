@@ -64,7 +64,8 @@ function splitRest(rest: string): { versions: string; url: string | null; marker
 export function printRequirement(requirement: Requirement): string {
   const extras = requirement.extras.length === 0 ? '' : `[${requirement.extras.join(',')}]`;
   const source = requirement.url === null ? printSpecifiers(requirement.specifiers) : ` @ ${requirement.url}`;
-  const marker = requirement.marker === null ? '' : `${requirement.url === null ? '' : ' '}; ${printMarker(requirement.marker)}`;
+  const blank = requirement.url === null ? '' : ' ';
+  const marker = requirement.marker === null ? '' : `${blank}; ${printMarker(requirement.marker)}`;
   return `${requirement.name}${extras}${source}${marker}`;
 }
 

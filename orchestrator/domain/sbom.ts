@@ -172,5 +172,6 @@ function formulationOf(input: SbomInput): Pick<Sbom, 'formulation'> {
 /** A version 8 UUID made of the first 122 free bits of a digest. @source RFC 9562, section 5.8 */
 function serialOf(hex: string): string {
   const variant = ((Number.parseInt(hex.slice(16, 17), 16) & 3) | 8).toString(16);
-  return `urn:uuid:${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  const groups = [hex.slice(0, 8), hex.slice(8, 12), `8${hex.slice(13, 16)}`, `${variant}${hex.slice(17, 20)}`, hex.slice(20, 32)];
+  return `urn:uuid:${groups.join('-')}`;
 }

@@ -1,8 +1,8 @@
-/** Pages of the simple index, as JSON and as frozen HTML. @source simple repository API 1.4; PEP 503, 691, 700, 714, 740, 792 */
+/** Pages of the simple index, as JSON and as frozen HTML. @source simple repository API 1.4; PEP 503, 691, 700, 740, 792 */
 
 /**
- * A published file. `url` is absolute or relative to the page; times are ISO 8601 in UTC with up to six decimals. Size and
- * time are null only for files of an upstream that does not say them: then the page does not say them either.
+ * A published file. `url` is absolute or relative to the page; times are ISO 8601 in UTC with up to six decimals.
+ * Size and time are null only for files of an upstream that does not say them: then the page does not say them either.
  */
 export type IndexFile = {
   readonly filename: string;
@@ -84,7 +84,8 @@ function attributes(file: IndexFile): string {
   const pairs: [string, string][] = [['href', `${file.url}#sha256=${file.sha256}`]];
   if (file.requiresPython !== null) pairs.push(['data-requires-python', file.requiresPython]);
   if (file.metadataSha256 !== null) {
-    pairs.push(['data-core-metadata', `sha256=${file.metadataSha256}`], ['data-dist-info-metadata', `sha256=${file.metadataSha256}`]);
+    const digest = `sha256=${file.metadataSha256}`;
+    pairs.push(['data-core-metadata', digest], ['data-dist-info-metadata', digest]);
   }
   if (file.yanked !== false) pairs.push(['data-yanked', file.yanked === true ? '' : file.yanked]);
   pairs.push(['data-gpg-sig', 'false']);
@@ -100,9 +101,12 @@ function htmlPage(title: string, metas: readonly string[], body: readonly string
   ].join('\n');
 }
 
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;',
+};
+
 /** Text that is safe between tags and between double quotes. */
 export function escapeHtml(text: string): string {
-  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
   return text.replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
@@ -127,7 +131,7 @@ const acceptBytesMax = 2_000;
 
 /**
  * Chooses the type of a page; null means 406. `format` (the query parameter) goes before `accept`.
- * No Accept, or one too long to read, is `*\/*`; a client that lists types with equal weight gets JSON where it names it.
+ * No Accept, or one too long to read, admits anything; where types weigh the same, a named JSON goes first.
  */
 export function negotiate(accept: string | undefined, format: string | undefined): PageType | null {
   if (format !== undefined && format !== '') return served[format.trim().toLowerCase()] ?? null;
@@ -156,7 +160,10 @@ function readRange(range: string): { type: string; weight: number } {
 /** Highest weight; then what was named, JSON before HTML; then what a wildcard admits, HTML before JSON. */
 function best(weights: ReadonlyMap<PageType, { weight: number; named: boolean }>): PageType | null {
   const candidates = [...weights].filter(([, { weight }]) => weight > 0);
-  const rank = (type: PageType, named: boolean) => (named ? preference.length - preference.indexOf(type) : 10 + preference.indexOf(type));
+  const rank = (type: PageType, named: boolean) => {
+    const place = preference.indexOf(type);
+    return named ? -place : preference.length + place;
+  };
   candidates.sort(([leftType, left], [rightType, right]) =>
     right.weight - left.weight || rank(leftType, left.named) - rank(rightType, right.named));
   return candidates[0]?.[0] ?? null;

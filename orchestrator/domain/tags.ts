@@ -2,7 +2,11 @@ import { err, ok } from './result.ts';
 import type { Result } from './result.ts';
 
 /** The compressed tag set at the end of a wheel filename; every combination of the three lists holds. */
-export type TagSet = { readonly pythons: readonly string[]; readonly abis: readonly string[]; readonly platforms: readonly string[] };
+export type TagSet = {
+  readonly pythons: readonly string[];
+  readonly abis: readonly string[];
+  readonly platforms: readonly string[];
+};
 
 /** Parts of a target id such as `cp313t-manylinux_aarch64`. `arch` is empty for `win32`. */
 export type TargetParts = {
@@ -71,7 +75,7 @@ export function isPure(set: TagSet): boolean {
 
 /**
  * Takes a target id apart.
- * @shape `<python>-<family>[_<arch>]`: `cp313-manylinux_aarch64`, `cp313t-win_amd64`, `cp311-win32`, `pp311-macosx_arm64`
+ * @shape `<python>-<family>[_<arch>]`: `cp313-manylinux_aarch64`, `cp313t-win_amd64`, `cp311-win32`
  * @errors FARM_BAD_TARGET
  */
 export function parseTargetId(id: string): Result<TargetParts, TagError> {
@@ -139,7 +143,7 @@ function acceptsPlatform(target: TargetParts, platform: string): boolean {
   }
   const versions: Record<string, string> = {
     manylinux: 'manylinux(?:1|2010|2014|_\\d+_\\d+)', musllinux: 'musllinux_\\d+_\\d+', android: 'android_\\d+',
-    ios: 'ios_\\d+_\\d+', pyodide: '(?:pyodide|pyemscripten)_\\d+_\\d+', pyemscripten: '(?:pyodide|pyemscripten)_\\d+_\\d+',
+    ios: 'ios_\\d+_\\d+', pyodide: '(?:pyodide|pyemscripten)_\\d+_\\d+',
   };
   const pattern = versions[family];
   return pattern !== undefined && new RegExp(`^${pattern}_${arch}$`).test(platform);

@@ -41,7 +41,8 @@ export function parseVersion(text: string): Result<Version, VersionError> {
   const lower = text.trim().toLowerCase();
   const match = lower.length <= 256 ? pattern.exec(lower) : null;
   if (match === null || /\d{16}/.test(lower.split('+')[0] ?? '')) return err({ code: 'FARM_BAD_VERSION', text });
-  const [, epoch, release = '0', preWord, preNumber, implicitPost, postWord, postNumber, devWord, devNumber, local] = match;
+  const [, epoch, release = '0', preWord, preNumber, ...suffixes] = match;
+  const [implicitPost, postWord, postNumber, devWord, devNumber, local] = suffixes;
   const letter = preWord === undefined ? undefined : preLetters[preWord];
   const parts = {
     epoch: Number(epoch ?? 0),
@@ -151,8 +152,8 @@ function readSpecifier(operator: Operator, raw: string): Specifier | null {
   if (prefix && operator !== '==' && operator !== '!=') return null;
   const version = parseVersion(prefix ? raw.slice(0, -2) : raw);
   if (!version.ok) return null;
-  const { local, dev, release } = version.value;
-  if (prefix && (local !== null || dev !== null)) return null;
+  const { local, release } = version.value;
+  if (prefix && /[^\d.!v]/i.test(raw.slice(0, -2))) return null;
   if (operator === '~=' && (release.length < 2 || local !== null)) return null;
   if (local !== null && operator !== '==' && operator !== '!=') return null;
   return { operator, raw: prefix ? `${version.value.text}.*` : version.value.text, version: version.value, prefix };
@@ -163,7 +164,7 @@ export function printSpecifiers(specifiers: readonly Specifier[]): string {
   return specifiers.map((one) => one.operator + one.raw).toSorted().join(',');
 }
 
-/** Whether a version satisfies every clause. Pre-releases are judged like others; choosing is `newestVersion`'s work. */
+/** Whether a version satisfies every clause. Pre-releases are judged like others; choosing is for `newestVersion`. */
 export function satisfies(version: Version, specifiers: readonly Specifier[]): boolean {
   return specifiers.every((specifier) => satisfiesOne(version, specifier));
 }
@@ -195,26 +196,20 @@ function equals(candidate: Version, version: Version): boolean {
 
 function startsWith(candidate: Version, version: Version): boolean {
   if (candidate.epoch !== version.epoch) return false;
-  const padded = version.release.map((_, index) => candidate.release[index] ?? 0);
-  if (compareRelease(padded, version.release) !== 0) return false;
-  if (version.pre === null && version.post === null) return true;
-  return comparePublic({ ...candidate, dev: null, post: version.post === null ? null : candidate.post }, version) === 0;
+  return compareRelease(version.release.map((_, index) => candidate.release[index] ?? 0), version.release) === 0;
 }
 
 /** `<V` leaves out pre-releases of V unless V is one itself. */
 function below(candidate: Version, version: Version): boolean {
-  if (comparePublic(candidate, version) >= 0) return false;
-  return isPrerelease(version) || !isPrerelease(candidate) || !sameRelease(candidate, version);
+  return comparePublic(candidate, isPrerelease(version) ? version : { ...version, dev: 0 }) < 0;
 }
 
-/** `>V` leaves out post-releases of V unless V is one itself, and V with a local label. */
+/** `>V` leaves out V with a local label, and post-releases of V unless V is one itself. */
 function above(candidate: Version, version: Version): boolean {
-  if (comparePublic(candidate, version) <= 0) return false;
-  return version.post !== null || candidate.post === null || !sameRelease(candidate, version);
-}
-
-function sameRelease(left: Version, right: Version): boolean {
-  return left.epoch === right.epoch && compareRelease(left.release, right.release) === 0;
+  const { dev, post } = version;
+  if (dev !== null) return comparePublic(candidate, { ...version, dev: dev + 1 }) >= 0;
+  if (post !== null) return comparePublic(candidate, { ...version, post: post + 1, dev: 0 }) >= 0;
+  return comparePublic(candidate, { ...version, post: Number.POSITIVE_INFINITY }) > 0;
 }
 
 /**

@@ -61,10 +61,11 @@ export function checkIdentity(
   if (version !== normalizeVersion(expected.version)) {
     return err({ code: 'FARM_WHEEL_VERSION', words: { file, version: expected.version } });
   }
-  if (core.value.name !== name) return err({ code: 'FARM_WHEEL_NAME', words: { file, project: core.value.name } });
-  if (core.value.version !== version) return err({ code: 'FARM_WHEEL_VERSION', words: { file, version: core.value.version } });
+  const { name: innerName, version: innerVersion } = core.value;
+  if (innerName !== name) return err({ code: 'FARM_WHEEL_NAME', words: { file, project: innerName } });
+  if (innerVersion !== version) return err({ code: 'FARM_WHEEL_VERSION', words: { file, version: innerVersion } });
   const folder = parseFolder(distInfo);
-  if (folder === null || folder.name !== name || folder.version !== version) return broken(`it holds the folder ${distInfo}`);
+  if (folder?.name !== name || folder.version !== version) return broken(`it holds the folder ${distInfo}`);
   const tags = checkTags(file, filename.value, wheelFile.value, expected.targetId);
   return tags.ok ? ok({ filename: filename.value, core: core.value, wheelFile: wheelFile.value, distInfo }) : tags;
 }
@@ -94,7 +95,7 @@ function checkTags(
   return err({ code: 'FARM_WHEEL_TAG', words: { file, target: targetId } });
 }
 
-/** Whether RECORD lists exactly the members, with their hashes. @errors FARM_WHEEL_BROKEN naming up to five differences */
+/** Whether RECORD lists exactly the members, with their hashes. @errors FARM_WHEEL_BROKEN with the first differences */
 export function checkRecord(file: string, record: string, members: readonly MemberDigest[]): Result<true, WheelFault> {
   const entries = parseRecord(record);
   const differences = entries.ok
@@ -108,7 +109,8 @@ export function checkRecord(file: string, record: string, members: readonly Memb
 
 /** Every License-File must lie in the wheel since metadata 2.4. @errors FARM_WHEEL_BROKEN */
 export function checkLicenceFiles(checked: CheckedWheel, paths: readonly string[]): Result<true, WheelFault> {
-  if (Number(checked.core.metadataVersion.split('.')[1]) < 4 || checked.core.metadataVersion.startsWith('1.')) return ok(true);
+  const [major = 0, minor = 0] = checked.core.metadataVersion.split('.').map(Number);
+  if (major < 2 || minor < 4) return ok(true);
   const there = new Set(paths);
   const missing = checked.core.licenseFiles.find((path) => !there.has(`${checked.distInfo}/licenses/${path}`));
   if (missing === undefined) return ok(true);

@@ -1,8 +1,8 @@
 import { civilTime } from './utc.ts';
 
-/** Byte layout of the zips that the farm writes. Everything is little endian. @source APPNOTE.TXT 6.3.10, sections 4.3 and 4.4 */
+/** Byte layout of the zips that the farm writes. Everything is little endian. @source APPNOTE.TXT 6.3.10, 4.3 and 4.4 */
 
-/** A member as a zip stores it. Times are seconds since 1970, UTC; `externalAttributes` holds the Unix mode in its upper half. */
+/** A member as a zip stores it. Times are seconds since 1970; the upper half of `externalAttributes` is the Unix mode. */
 export type ZipMember = {
   readonly name: string;
   readonly nameBytes: Uint8Array;

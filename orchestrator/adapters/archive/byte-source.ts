@@ -45,7 +45,7 @@ export function bufferSource(bytes: Buffer): ByteSource {
   return {
     size: bytes.length,
     async read(offset, length) {
-      if (offset < 0 || offset + length > bytes.length) throw new ArchiveRefused('truncated', 'the file ends too early');
+      if (offset + length > bytes.length) throw new ArchiveRefused('truncated', 'the file ends too early');
       return bytes.subarray(offset, offset + length);
     },
     async close() { /* nothing is held */ },

@@ -133,8 +133,9 @@ async function writeFinal(
   if (!record.ok) return record;
   const filename = withBuildTag(checked, order.buildTag);
   const sbom = order.sbom({ checked, members, binaries });
+  const wheel = wheelText(texts.wheel, order.buildTag);
   await writeTail(writer, checked.distInfo, order.sourceDateEpoch, {
-    members, texts: [['METADATA', texts.metadata], ['WHEEL', wheelText(texts.wheel, order.buildTag)], [farmSbomPath, sbom]],
+    members, texts: [['METADATA', texts.metadata], ['WHEEL', wheel], [farmSbomPath, sbom]],
   });
   const { sha256, bytes } = await writer.finish();
   return ok({

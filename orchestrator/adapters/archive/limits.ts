@@ -12,7 +12,7 @@ export type ArchiveLimits = {
   readonly ratioFloorBytes: number;
 };
 
-/** @source the ratio of 50 is what the largest public index accepts; the others are four times the largest wheels seen there */
+/** @source the ratio is what the largest public index accepts; the sizes are four times the largest wheels seen there */
 export const archiveLimits: ArchiveLimits = {
   archiveBytesMax: 2 ** 31,
   entriesMax: 60_000,
@@ -45,8 +45,11 @@ export function checkMemberPath(path: string): void {
   if (wrong) throw new ArchiveRefused('climbs', 'its path leaves the folder', path);
 }
 
+/** Members, bytes of the archive and bytes unpacked, as far as they are known. */
+export type ArchiveTotals = { readonly entries: number; readonly packed: number; readonly unpacked: number };
+
 /** Throws where totals are over the limits. @errors too-big */
-export function checkTotals(totals: { entries: number; packed: number; unpacked: number }, limits: ArchiveLimits): void {
+export function checkTotals(totals: ArchiveTotals, limits: ArchiveLimits): void {
   const { entries, packed, unpacked } = totals;
   if (entries > limits.entriesMax) throw new ArchiveRefused('too-big', `more than ${limits.entriesMax} members`);
   if (unpacked > limits.unpackedBytesMax) {

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { TomlError, parse as parseToml } from 'smol-toml';
 import { extract } from 'tar-stream';
-import type { Entry, Headers } from 'tar-stream';
+import type { Header } from 'tar-stream';
 import { parseSdistFilename } from '../../domain/filename.ts';
 import { parseMetadata, readCoreMetadata } from '../../domain/metadata.ts';
 import type { CoreMetadata } from '../../domain/metadata.ts';
@@ -47,6 +47,9 @@ export type SdistFault = {
   readonly words: Readonly<Record<string, string>>;
   readonly line?: number;
 };
+
+/** A member as tar-stream hands it out; the library does not export its type. */
+type Entry = AsyncIterable<Buffer> & { readonly header: Header; resume(): unknown };
 
 type Contents = {
   sha256: string;
@@ -138,7 +141,7 @@ async function readTar(path: string, size: number, limits: ArchiveLimits): Promi
   });
   const [fed, taken] = await Promise.allSettled([
     pipeline(createReadStream(path), hashing, createGunzip(), counting, unpacker),
-    takeEntries(unpacker as AsyncIterable<Entry>, contents, limits),
+    takeEntries(unpacker as unknown as AsyncIterable<Entry>, contents, limits),
   ]);
   const reasons = [taken, fed].flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
   const [reason] = reasons.toSorted((left, right) => rank(left) - rank(right));
@@ -168,26 +171,26 @@ async function takeEntry(entry: Entry, path: string, links: Set<string>, content
   const { header } = entry;
   checkMemberPath(path);
   checkLinks(header, path, links);
-  const isFile = header.type === 'file' || header.type === 'contiguous-file' || header.type === null;
-  const wanted = isFile && noteFile(contents, path, (header.mtime?.getTime() ?? 0) / 1000);
+  const isFile = header.type === 'file' || header.type === 'contiguous-file';
+  const wanted = isFile && noteFile(contents, path, header.mtime.getTime() / 1000);
   if (!wanted) {
     if (header.type === 'directory') contents.roots.add(path.split('/')[0] ?? '');
     for await (const _ of entry) { /* passed over */ }
     return;
   }
-  if ((header.size ?? 0) > textBytesMax) throw new ArchiveRefused('too-big', `${path} has more than ${textBytesMax} bytes`);
+  if (header.size > textBytesMax) throw new ArchiveRefused('too-big', `${path} has more than ${textBytesMax} bytes`);
   const chunks: Buffer[] = [];
-  for await (const chunk of entry as AsyncIterable<Buffer>) chunks.push(chunk);
+  for await (const chunk of entry) chunks.push(chunk);
   contents.texts.set(path, Buffer.concat(chunks).toString('utf8'));
 }
 
 /** Links must stay in the top folder, and no member may be written through one. @errors climbs */
-function checkLinks(header: Headers, path: string, links: Set<string>): void {
+function checkLinks(header: Header, path: string, links: Set<string>): void {
   for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
     if (links.has(path.slice(0, slash))) throw new ArchiveRefused('climbs', 'it is written through a link', path);
   }
   if (header.type === 'symlink' || header.type === 'link') {
-    const target = header.linkname ?? '';
+    const target = (header.linkname as string | null) ?? '';
     const base = header.type === 'symlink' ? posix.dirname(path) : '.';
     const resolved = posix.normalize(posix.join(base, target));
     const root = path.split('/')[0] ?? '';
@@ -198,7 +201,7 @@ function checkLinks(header: Headers, path: string, links: Set<string>): void {
     if (header.type === 'symlink') links.add(path);
     return;
   }
-  if (['character-device', 'block-device', 'fifo'].includes(header.type ?? 'file')) {
+  if (['character-device', 'block-device', 'fifo'].includes(header.type)) {
     throw new ArchiveRefused('climbs', 'it is a device', path);
   }
 }
@@ -224,7 +227,9 @@ async function readZip(path: string, limits: ArchiveLimits): Promise<Contents> {
 function judge(file: string, bytes: number, contents: Contents): Result<Sdist, SdistFault> {
   const [rootFolder = ''] = contents.roots;
   const pkgInfo = contents.texts.get(`${rootFolder}/PKG-INFO`);
-  if (contents.roots.size !== 1 || pkgInfo === undefined) return err({ code: 'FARM_SDIST_NO_METADATA', words: { file } });
+  if (contents.roots.size !== 1 || pkgInfo === undefined) {
+    return err({ code: 'FARM_SDIST_NO_METADATA', words: { file } });
+  }
   const metadata = parseMetadata(pkgInfo);
   const core = metadata.ok ? readCoreMetadata(metadata.value) : metadata;
   if (!core.ok) return err({ code: 'FARM_SDIST_CORRUPT', words: { file, why: `PKG-INFO: ${core.error.why}` } });

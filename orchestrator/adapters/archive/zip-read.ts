@@ -1,14 +1,20 @@
 import { createHash } from 'node:crypto';
 import { pipeline } from 'node:stream/promises';
 import { constants, crc32, createInflateRaw, inflateRawSync } from 'node:zlib';
-import { centralHeaderBytes, endRecordBytes, fromDosTime, localHeaderBytes, signatures } from '../../domain/zip-layout.ts';
+import {
+  centralHeaderBytes, endRecordBytes, fromDosTime, localHeaderBytes, signatures,
+} from '../../domain/zip-layout.ts';
 import type { ZipMember } from '../../domain/zip-layout.ts';
 import type { ByteSource } from './byte-source.ts';
 import { ArchiveRefused, checkMemberPath, checkTotals } from './limits.ts';
 import type { ArchiveLimits } from './limits.ts';
 
 /** A file in a zip: `dataOffset` is where its packed bytes start. */
-export type ZipEntry = ZipMember & { readonly headerOffset: number; readonly dataOffset: number; readonly dataDescriptor: boolean };
+export type ZipEntry = ZipMember & {
+  readonly headerOffset: number;
+  readonly dataOffset: number;
+  readonly dataDescriptor: boolean;
+};
 
 /** An opened zip. Folders are not entries. `slack` counts bytes that belong to no member (prefix, gaps, comment). */
 export type ZipArchive = {
@@ -35,7 +41,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * @errors throws ArchiveRefused
  */
 export async function openZip(source: ByteSource, limits: ArchiveLimits): Promise<ZipArchive> {
-  if (source.size > limits.archiveBytesMax) throw new ArchiveRefused('too-big', `more than ${limits.archiveBytesMax} bytes`);
+  if (source.size > limits.archiveBytesMax) {
+    throw new ArchiveRefused('too-big', `more than ${limits.archiveBytesMax} bytes`);
+  }
   const end = await findEnd(source);
   if (end.count > limits.entriesMax) throw new ArchiveRefused('too-big', `more than ${limits.entriesMax} members`);
   const central = parseDirectory(await source.read(end.directoryOffset, end.directoryBytes), end.count);
@@ -59,12 +67,15 @@ export async function openZip(source: ByteSource, limits: ArchiveLimits): Promis
   return { source, entries, folders, slack: source.size - covered };
 }
 
-async function findEnd(source: ByteSource): Promise<{ count: number; directoryBytes: number; directoryOffset: number }> {
+type EndRecord = { readonly count: number; readonly directoryBytes: number; readonly directoryOffset: number };
+
+async function findEnd(source: ByteSource): Promise<EndRecord> {
   if (source.size < endRecordBytes) throw new ArchiveRefused('truncated', 'it is too short for a zip');
   const tailBytes = Math.min(source.size, endRecordBytes + commentBytesMax);
   const tail = await source.read(source.size - tailBytes, tailBytes);
   for (let at = tailBytes - endRecordBytes; at >= 0; at -= 1) {
-    if (tail.readUInt32LE(at) !== signatures.end || at + endRecordBytes + tail.readUInt16LE(at + 20) !== tailBytes) continue;
+    if (tail.readUInt32LE(at) !== signatures.end) continue;
+    if (at + endRecordBytes + tail.readUInt16LE(at + 20) !== tailBytes) continue;
     const [disk, count, total] = [tail.readUInt16LE(at + 4), tail.readUInt16LE(at + 8), tail.readUInt16LE(at + 10)];
     const [directoryBytes, directoryOffset] = [tail.readUInt32LE(at + 12), tail.readUInt32LE(at + 16)];
     if (disk !== 0 || count !== total) throw new ArchiveRefused('unsupported', 'it has several parts');
@@ -171,7 +182,8 @@ async function readLocal(source: ByteSource, entry: CentralEntry): Promise<ZipEn
     throw new ArchiveRefused('corrupt', 'its header and the directory differ', name);
   }
   const { flags: _, ...member } = entry;
-  return { ...member, dataDescriptor, dataOffset: headerOffset + localHeaderBytes + nameBytes.length + header.readUInt16LE(28) };
+  const dataOffset = headerOffset + header.length + header.readUInt16LE(28);
+  return { ...member, dataDescriptor, dataOffset };
 }
 
 /** The packed bytes of a member as they lie in the file, in chunks. */
@@ -211,7 +223,7 @@ function unpack(entry: ZipEntry, packed: Buffer): Buffer {
 export async function scanMember(
   archive: ZipArchive, entry: ZipEntry, onRaw: (chunk: Buffer) => Promise<void> = async () => undefined,
 ): Promise<MemberScan> {
-  if (entry.compressedBytes > inMemoryBytesMax || entry.bytes > inMemoryBytesMax) return scanStream(archive, entry, onRaw);
+  if (Math.max(entry.compressedBytes, entry.bytes) > inMemoryBytesMax) return scanStream(archive, entry, onRaw);
   const packed = await archive.source.read(entry.dataOffset, entry.compressedBytes);
   const bytes = unpack(entry, packed);
   await onRaw(packed);

@@ -42,7 +42,7 @@ export function newMember(name: string, content: Buffer, modified: number): NewM
   };
 }
 
-/** Creates the file, which must not exist. SHA-256 is computed while writing. @errors throws ArchiveRefused, too-big at 4 GiB */
+/** Creates the file, which must not exist. SHA-256 is computed while writing. @errors throws ArchiveRefused at 4 GiB */
 export async function createZip(path: string): Promise<ZipWriter> {
   const handle = await open(path, 'wx');
   const hash = createHash('sha256');

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { pack } from 'tar-stream';
-import type { Headers } from 'tar-stream';
+import type { Header } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { archiveLimits } from '../../../orchestrator/adapters/archive/limits.ts';
 import { readSdist } from '../../../orchestrator/adapters/archive/sdist.ts';
@@ -13,7 +13,7 @@ let folder = '';
 beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'sdist-')); });
 afterAll(() => rm(folder, { recursive: true }));
 
-type Member = Partial<Headers> & { name: string; text?: string };
+type Member = Partial<Header> & { name: string; text?: string };
 const info = 'Metadata-Version: 2.2\nName: demo\nVersion: 1.0\nRequires-Python: >=3.9\n';
 const good: Member[] = [
   { name: 'demo-1.0/PKG-INFO', text: info }, { name: 'demo-1.0/setup.py', text: 'x = 1' },

@@ -41,10 +41,10 @@ describe('versions', () => {
     ['2.2.post3', '~=2.2', true], ['2.9', '~=2.2', true], ['3.0', '~=2.2', false], ['1.4.5', '~=1.4.5a4', true],
     ['1.5', '~=1.4.5', false], ['1.0.post1', '<=1.0', false], ['1.1', '!=1.0.*', true], ['1.0.3', '!=1.0.*', false],
     ['1.0', '===1.0', true], ['1.0.0', '===1.0', false], ['3.13', '>=3.9,<4', true], ['1!1.0', '>=2', true],
-    ['1.0a5', '==1.0a5.*', true], ['1.0a5', '==1.0.*', true],
+    ['1.0a5', '==1.0.*', true],
   ])('%s against %s is %s', (text, specifiers, expected) => expect(allowed(text, specifiers)).toBe(expected));
 
-  it.each(['>=1.0.*', '~=1', '~1', '>=x', '>= 1.0 2'])('refuses the specifier %j', (text) =>
+  it.each(['>=1.0.*', '==1.0a5.*', '~=1', '~1', '>=x', '>= 1.0 2'])('refuses the specifier %j', (text) =>
     expect(parseSpecifiers(text).ok).toBe(false));
 
   it('prints clauses in one order', () => {
