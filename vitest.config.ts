@@ -8,6 +8,7 @@ const alone = { fileParallelism: false, pool: 'forks', isolate: true } as const;
 
 export default defineConfig({
   test: {
+    teardownTimeout: 2 * minute,
     reporters: [new CountingReporter()],
     projects: [
       {
@@ -19,14 +20,14 @@ export default defineConfig({
       {
         test: {
           ...alone, name: 'integration', include: ['test/integration/**/*.test.ts'],
-          testTimeout: 3 * minute, hookTimeout: 5 * minute, teardownTimeout: minute,
+          testTimeout: 3 * minute, hookTimeout: 5 * minute,
           globalSetup: ['test/support/postgres.ts'], sequence: { groupOrder: 1 },
         },
       },
       {
         test: {
           ...alone, name: 'e2e', include: ['test/e2e/**/*.test.ts'],
-          testTimeout: 20 * minute, hookTimeout: 10 * minute, teardownTimeout: 2 * minute,
+          testTimeout: 20 * minute, hookTimeout: 10 * minute,
           globalSetup: ['test/support/farm.ts'], sequence: { groupOrder: 2 },
         },
       },

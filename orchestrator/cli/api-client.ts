@@ -90,7 +90,7 @@ export function clientOf(places: Places): ApiClient {
 export function failureOfProblem(status: number, text: string): Failure {
   let problem: Record<string, unknown> = {};
   try {
-    problem = JSON.parse(text) as Record<string, unknown>;
+    problem = Object(JSON.parse(text)) as Record<string, unknown>; // null and numbers too
   } catch { /* not a Problem: a proxy or a crash answered */ }
   const { code, detail, next, evidence } = problem;
   if (typeof code !== 'string' || !(code in cards)) {

@@ -1,7 +1,6 @@
 import { placesOf } from '../../infra/setup/places.ts';
 import { wrongUse } from './arguments.ts';
-import type { Command, Context } from './command.ts';
-import { commandNames, summaries } from './commands.ts';
+import { commandNames, type Command, type Context } from './command.ts';
 import { errorLines, failureOf } from './print-error.ts';
 
 // Composition root of the command line: the only file here that reads the environment.
@@ -23,7 +22,7 @@ async function main(argv: readonly string[]): Promise<number> {
       context.out.write(`${overview().join('\n')}\n`);
       return 0;
     }
-    if (!commandNames.includes(name)) throw wrongUse(`there is no command ${name}`);
+    if (!commandNames.some(([known]) => known === name)) throw wrongUse(`there is no command ${name}`);
     const command = await load(name);
     if (asksForHelp(rest)) {
       context.out.write(`${[`usage: ./farm ${command.usage}`, '', ...command.help].join('\n')}\n`);
@@ -52,7 +51,7 @@ function overview(): string[] {
   return [
     'A build farm for PyPI: every release, every platform, tested, signed and published.', '',
     'usage: ./farm COMMAND …', '',
-    ...summaries.map(([name, summary]) => `  ${name.padEnd(8)} ${summary}`), '',
+    ...commandNames.map(([name, summary]) => `  ${name.padEnd(8)} ${summary}`), '',
     'First use: ./farm build markupsafe==3.0.2',
     'Help for one: ./farm COMMAND --help',
   ];
