@@ -1,0 +1,104 @@
+#!/usr/bin/python3 -IS
+"""The compilers of a cell: every name (cc, gcc, c++, ar, …) is a link to this file, told apart by argv[0].
+
+Reads the target from the environment (targets/<target>.json sets it):
+  WHEELFARM_ZIG_TARGET    what zig calls the target: aarch64-linux-gnu.2.17, with the glibc floor
+  WHEELFARM_SYSROOT       folder with the target's Python headers under include/
+  WHEELFARM_COMPILER_LOG  when set: a file that gets one JSON line a call: {"argv": [...], "cwd": "..."}
+  ZIG_GLOBAL_CACHE_DIR    writable folder; filled from the image's own cache at the first call
+"""
+import json
+import os
+import sys
+
+HOME = '/opt/wheelfarm'
+ZIG = HOME + '/zig/zig'
+BAKED = HOME + '/zig-cache'
+COMPILERS = {'cc': 'cc', 'gcc': 'cc', 'clang': 'cc', 'c++': 'c++', 'g++': 'c++', 'clang++': 'c++'}
+NO_LINK = {'-c', '-S', '-E', '-M', '-MM', '-fsyntax-only', '--version', '-v', '-dumpmachine', '-dumpversion',
+           '-print-multiarch', '--print-multiarch', '-print-search-dirs', '-###'}
+SOURCES = ('.c', '.cc', '.cpp', '.cxx', '.C', '.c++', '.s', '.S', '.m', '.mm', '-')
+HOST_FOLDERS = ('-I/usr/include', '-I/usr/local/include', '-L/usr/lib', '-L/usr/local/lib', '-L/lib')
+
+
+def log(argv):
+    """Appends one line; a single write in append mode, so that parallel compilers do not mix."""
+    path = os.environ.get('WHEELFARM_COMPILER_LOG')
+    if not path:
+        return
+    line = json.dumps({'argv': argv, 'cwd': os.getcwd()}) + '\n'
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(descriptor, line.encode('utf-8', 'surrogateescape'))
+    os.close(descriptor)
+
+
+def prepare_cache():
+    """Makes the writable cache from the baked one: manifests copied (zig locks them for writing), results linked."""
+    cache = os.environ.setdefault('ZIG_GLOBAL_CACHE_DIR', '/work/.zig-cache')
+    os.environ['ZIG_LOCAL_CACHE_DIR'] = cache
+    if os.path.isdir(cache) or not os.path.isdir(BAKED):
+        return
+    import shutil
+    fresh = f'{cache}.{os.getpid()}'
+    os.makedirs(fresh + '/o')
+    os.mkdir(fresh + '/tmp')
+    shutil.copytree(BAKED + '/h', fresh + '/h', copy_function=shutil.copyfile)
+    for name in os.listdir(BAKED + '/o'):
+        os.symlink(f'{BAKED}/o/{name}', f'{fresh}/o/{name}')
+    try:
+        os.rename(fresh, cache)
+    except OSError:  # another compiler of this cell was first
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def compiler_arguments(kind, given):
+    """What zig gets. Linking always uses one variant of zig's C runtime: the one compiled into the image.
+
+    An -O other than that, a -g or a missing -s at link time would make zig compile its runtime anew
+    (seconds for C, half a minute for C++). Extensions are therefore linked stripped.
+    """
+    sysroot = os.environ['WHEELFARM_SYSROOT']
+    arguments = [a for a in given if not a.startswith(HOST_FOLDERS)]
+    head = [kind, '-target', os.environ['WHEELFARM_ZIG_TARGET'], '-I' + sysroot + '/include',
+            '-fno-sanitize=undefined']
+    if any(a in NO_LINK for a in arguments):
+        return head + arguments
+    compiles = any(a.endswith(SOURCES) for a in arguments if not a.startswith('-') or a == '-')
+    arguments = [a for a in arguments if not (a.startswith('-g') or a in ('-s', '-fno-pic', '-fno-PIC'))]
+    if not compiles:
+        arguments = [a for a in arguments if not a.startswith('-O')]
+    if not any(a.startswith('-O') for a in arguments):
+        arguments.append('-O2')
+    return head + arguments + ['-s', '-fPIC']
+
+
+def strip_arguments(given):
+    """`strip FILE…` in terms of zig objcopy, one call a file; returns the calls."""
+    files = [a for a in given if not a.startswith('-')]
+    return [['objcopy', '--strip-all', name, name + '.stripped'] for name in files]
+
+
+def main():
+    name = os.path.basename(sys.argv[0])
+    given = sys.argv[1:]
+    log([name, *given])
+    if not os.environ.get('WHEELFARM_ZIG_TARGET') or not os.environ.get('WHEELFARM_SYSROOT'):
+        sys.exit(f'wheelfarm: {name} was called without WHEELFARM_ZIG_TARGET and WHEELFARM_SYSROOT; '
+                 'the build must keep the environment of its target')
+    prepare_cache()
+    if name == 'strip':
+        for call in strip_arguments(given):
+            status = os.spawnv(os.P_WAIT, ZIG, [ZIG, *call])
+            if status != 0:
+                sys.exit(status)
+            os.chmod(call[3], os.stat(call[2]).st_mode)
+            os.replace(call[3], call[2])
+        return
+    if name in COMPILERS:
+        arguments = compiler_arguments(COMPILERS[name], given)
+    else:
+        arguments = [{'ld': 'ld.lld'}.get(name, name), *given]
+    os.execv(ZIG, [ZIG, *arguments])
+
+
+main()

@@ -1,0 +1,174 @@
+#!/usr/bin/python3 -IS
+"""Turns the unpacked Debian root into the cross image. Runs in a container of that root, without network.
+
+Reads /stage: wheels/, requirements.txt, rows.json ({"epoch", "rows", "architectures", "interpreters"}),
+compiler.py, sysroot.py and, when another image made it already, zig-cache.tar.
+Writes below /opt/wheelfarm: venv, zig, zig-cache, bin, sysroots, targets.
+"""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+
+sys.path.insert(0, '/stage')
+import sysroot  # noqa: E402
+
+HOME = '/opt/wheelfarm'
+ZIG = f'{HOME}/zig/zig'
+CACHE = f'{HOME}/zig-cache'
+KEEP = ('.a', '.o', '.so', '.1', '.2', '.6', '.0', '.3', 'objcopy')
+C_SOURCE = '#include <stdio.h>\n#include <math.h>\n#include <pthread.h>\nint f(void){return printf("%f", sqrt(2));}\n'
+CXX_SOURCE = ('#include <string>\n#include <vector>\n#include <stdexcept>\n'
+              'std::string f(int n){std::vector<int> v(n);if(n>3)throw std::runtime_error("x");return std::to_string(n);}\n')
+
+
+def say(text):
+    """One progress line for whoever makes the image."""
+    print(f'step {text}', file=sys.stderr, flush=True)
+
+
+def run(*command, **options):
+    """Runs a command, fails loudly."""
+    subprocess.run(command, check=True, stdout=sys.stderr, **options)
+
+
+def install_tools():
+    """The farm's own tools in their own venv, and zig beside it; nothing of either reaches a build's environment."""
+    [pip] = glob.glob('/stage/wheels/pip-*.whl')
+    run('/usr/bin/python3', '-m', 'venv', '--without-pip', f'{HOME}/venv')
+    tools = [line for line in open('/stage/requirements.txt', encoding='utf-8') if not line.startswith('ziglang')]
+    with open('/tmp/tools.txt', 'w', encoding='utf-8') as stream:
+        stream.writelines(tools)
+    run(f'{HOME}/venv/bin/python', f'{pip}/pip', '--no-cache-dir', 'install', '--no-index', '--no-compile', '--quiet',
+        '--require-hashes', '--find-links', '/stage/wheels', '-r', '/tmp/tools.txt')
+    os.unlink('/tmp/tools.txt')
+    [zig] = glob.glob('/stage/wheels/ziglang-*.whl')
+    with zipfile.ZipFile(zig) as archive:
+        archive.extractall('/tmp/zig')
+    shutil.move('/tmp/zig/ziglang', f'{HOME}/zig')
+    shutil.rmtree('/tmp/zig')
+    os.chmod(ZIG, 0o755)
+
+
+def install_compilers():
+    """compiler.py under every name a build may call."""
+    os.makedirs(f'{HOME}/bin')
+    shutil.copyfile('/stage/compiler.py', f'{HOME}/bin/compiler')
+    os.chmod(f'{HOME}/bin/compiler', 0o755)
+    for name in ('cc', 'gcc', 'clang', 'c++', 'g++', 'clang++', 'ar', 'ranlib', 'strip', 'ld', 'objcopy'):
+        os.symlink('compiler', f'{HOME}/bin/{name}')
+    for architecture in STAGE['architectures'].values():
+        # Sysconfig data and configure scripts name compilers by triple.
+        for tool, ours in (('gcc', 'cc'), ('g++', 'c++')):
+            os.symlink(ours, f"{HOME}/bin/{architecture['multiarch']}-{tool}")
+
+
+def warm(zig_targets):
+    """Compiles zig's C and C++ runtime for every target, as the compilers link it, then keeps only the results."""
+    os.environ['ZIG_GLOBAL_CACHE_DIR'] = os.environ['ZIG_LOCAL_CACHE_DIR'] = CACHE
+    if os.path.exists('/stage/zig-cache.tar'):
+        run('/usr/bin/tar', '-xf', '/stage/zig-cache.tar', '-C', HOME)
+        return
+    os.makedirs(CACHE)
+    os.makedirs('/tmp/warm', exist_ok=True)
+    os.chdir('/tmp/warm')
+    for path, text in (('f.c', C_SOURCE), ('f.cc', CXX_SOURCE), ('m.c', 'int main(void){return 0;}\n')):
+        with open(path, 'w', encoding='utf-8') as stream:
+            stream.write(text)
+    for target in zig_targets:
+        started = time.monotonic()
+        common = ['-target', target, '-fno-sanitize=undefined', '-O2', '-s', '-fPIC']
+        run(ZIG, 'cc', *common, 'f.c', '-c', '-o', 'f.o')
+        run(ZIG, 'cc', *common, '-shared', 'f.o', '-o', 'f.so')
+        run(ZIG, 'cc', *common, 'm.c', '-o', 'm')
+        run(ZIG, 'c++', *common, 'f.cc', '-c', '-o', 'g.o')
+        run(ZIG, 'c++', *common, '-shared', 'g.o', '-o', 'g.so')
+        run(ZIG, 'objcopy', '--strip-all', 'g.so', 'h.so')
+        say(f'runtime of {target} compiled in {time.monotonic() - started:.0f} s')
+    shutil.rmtree('/tmp/warm')
+
+
+def prune_cache():
+    """Drops intermediate objects from the baked cache: only what a hit opens stays."""
+    for name in os.listdir(CACHE):
+        if name not in ('h', 'o'):
+            shutil.rmtree(f'{CACHE}/{name}')
+    for name in os.listdir(f'{CACHE}/o'):
+        folder = f'{CACHE}/o/{name}'
+        files = os.listdir(folder)
+        wanted = [f for f in files if f.endswith(('.a', 'objcopy')) or f.startswith(('lib', 'crt', 'Scrt', 'rcrt'))]
+        if not wanted:
+            shutil.rmtree(folder)
+
+
+def describe(row, made):
+    """targets/<target>.json: all that the steps in the container need to know of a target."""
+    architecture = STAGE['architectures'][row['architecture']]
+    libc, floor = row['floor'].split(' ')
+    interpreter = STAGE['interpreters'].get(row['testImage'] or '') or computed_interpreter(row)
+    environment = {
+        'PATH': f'{HOME}/bin:/usr/local/bin:/usr/bin:/bin',
+        'CC': f'{HOME}/bin/cc', 'CXX': f'{HOME}/bin/c++', 'AR': f'{HOME}/bin/ar', 'RANLIB': f'{HOME}/bin/ranlib',
+        'STRIP': f'{HOME}/bin/strip', 'LDSHARED': f'{HOME}/bin/cc -shared', 'LDCXXSHARED': f'{HOME}/bin/c++ -shared',
+        'CFLAGS': '-g0 -ffile-prefix-map=/work=.', 'CXXFLAGS': '-g0 -ffile-prefix-map=/work=.',
+        'WHEELFARM_TARGET': row['target'], 'WHEELFARM_ZIG_TARGET': row['zigTarget'],
+        'WHEELFARM_SYSROOT': made['path'], 'ZIG_GLOBAL_CACHE_DIR': '/work/.zig-cache',
+        '_PYTHON_SYSCONFIGDATA_NAME': made['sysconfigName'], '_PYTHON_HOST_PLATFORM': f"linux-{row['architecture']}",
+        'PYTHONHASHSEED': '0', 'PYTHONDONTWRITEBYTECODE': '1', 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC',
+        'HOME': '/work/home', 'TMPDIR': '/work/tmp',
+    }
+    return {
+        'target': row['target'], 'environment': environment,
+        'expect': {'machine': architecture['machine'], 'elfMachine': architecture['elfMachine'],
+                   'class': architecture['class'], 'extSuffix': made['suffix'], 'libc': libc,
+                   'floor': [int(part) for part in floor.split('.')], 'platformTag': row['platformTag']},
+        'python': row['python'], 'sysroot': made['path'], 'undefinedForLibc': made['undefined'],
+        'tags': interpreter['tags'], 'markers': interpreter['markers'], 'tagsFrom': interpreter['from'],
+    }
+
+
+def computed_interpreter(row):
+    """Tags and markers of a target that nothing here can run, computed by packaging from the row."""
+    return json.loads(subprocess.run(
+        [f'{HOME}/venv/bin/python', '/stage/interpreter.py', '--compute', row['python'], row['platformTag'],
+         row['architecture']], check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def settle_times(epoch):
+    """Gives zig's files the time they will have in the image: zig compares times before it hashes."""
+    for folder, _, names in os.walk(f'{HOME}/zig'):
+        for name in names:
+            os.utime(os.path.join(folder, name), (epoch, epoch), follow_symlinks=False)
+
+
+STAGE = json.load(open('/stage/rows.json', encoding='utf-8'))
+
+
+def main():
+    say('tools')
+    install_tools()
+    install_compilers()
+    settle_times(STAGE['epoch'])
+    say('runtime')
+    zig_targets = sorted({row['zigTarget'] for row in STAGE['rows']})
+    warm(zig_targets)
+    say('sysroots')
+    os.makedirs(f'{HOME}/targets')
+    for row in STAGE['rows']:
+        made = sysroot.make_sysroot(row, STAGE['architectures'][row['architecture']], f'{HOME}/debs', ZIG)
+        with open(f"{HOME}/targets/{row['target']}.json", 'w', encoding='utf-8') as stream:
+            json.dump(describe(row, made), stream, indent=1, sort_keys=True)
+    prune_cache()
+    shutil.rmtree(f'{HOME}/debs')
+    say('bytecode')
+    version = STAGE['rows'][0]['python']
+    run('/usr/bin/python3', '-m', 'compileall', '-q', '-j', '2', '--invalidation-mode', 'unchecked-hash',
+        '-x', r'/(test|tests|idlelib|turtledemo|lib2to3)/', f'/usr/lib/python{version}', '/usr/lib/python3',
+        f'{HOME}/venv/lib')
+
+
+main()
