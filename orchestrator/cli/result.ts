@@ -79,7 +79,7 @@ function oneFailure(view: BuildView, cell: CellView, failure: NonNullable<CellVi
     ...(evidence ? [`  First error: ${place}${evidence.text.split('\n')[0] ?? ''}`] : []),
     `  ${failure.code}, blame: ${failure.blame}`,
     `  Next: ${failure.next}`,
-    ...(cell.attemptId ? [`  Log: ./farm logs ${view.id} ${cell.target}   Open it: ./farm shell ${view.project}==${view.version} ${cell.target}`] : []),
+    ...(cell.attemptId ? [`  Log: ./farm logs ${cell.target} --build ${view.id}   Open it: ./farm shell ${view.project}==${view.version} ${cell.target}`] : []),
   ];
 }
 

@@ -1,3 +1,4 @@
+import type { Screen } from '../../infra/setup/progress.ts';
 import type { BuildView, CellView } from '../contract/api.ts';
 
 const marks: Readonly<Record<string, string>> = {
@@ -60,11 +61,11 @@ export function changeLines(before: BuildView | null, after: BuildView, now: num
 
 /** Writes a table that replaces itself on a terminal, and plain lines of change elsewhere. */
 export class LiveTable {
-  readonly #out: NodeJS.WriteStream;
+  readonly #out: Screen;
   #drawn = 0;
   #last: BuildView | null = null;
 
-  constructor(out: NodeJS.WriteStream) {
+  constructor(out: Screen) {
     this.#out = out;
   }
 

@@ -15,7 +15,7 @@ export interface Animal {
   /** Path in the sdist -> text. */
   readonly files: Readonly<Record<string, string>>;
   /** Members as they are, for archives that no tool would write. */
-  readonly rawMembers?: readonly tar.HeaderArgument[];
+  readonly rawMembers?: readonly (Partial<tar.Header> & Pick<tar.Header, 'name'>)[];
 }
 
 const inTree = '[build-system]\nrequires = []\nbuild-backend = "zoo_backend"\nbackend-path = ["."]\n';

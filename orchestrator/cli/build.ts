@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuildView, StatusView } from '../contract/api.ts';
+import { FarmError, failure } from '../domain/failure.ts';
+import { farmNames } from '../domain/statement.ts';
+import { clientOf, type ApiClient } from './api-client.ts';
+import type { Command, Context } from './command.ts';
+import { ensureUp } from './group/raise.ts';
+import { readAsked, requestOf } from './order.ts';
+import { exitStatus, jsonResult, resultLines } from './result.ts';
+import { LiveTable } from './table.ts';
+
+export const command: Command = {
+  usage: 'build WHAT [--targets GLOB…] [--json] [--again]',
+  help: [
+    'Builds a release for every target, tests, signs and publishes it, and says what is covered and what is not.',
+    'Starts the farm when it is not up. Ctrl-C cancels the build.', '',
+    '  WHAT            name, name==version, a folder, or an sdist file',
+    '  --targets GLOB  only these targets, for example "cp313-*" or cp311-manylinux_aarch64',
+    '  --json          the last line is one object {project, version, index, cells: […]}',
+    '  --again         build failed cells again, also those whose failure was the project’s',
+  ],
+  async act(context, argv) {
+    const asked = readAsked(argv);
+    await ensureUp(context);
+    const client = clientOf(context.places);
+    const stop = new AbortController();
+    let running: string | null = null;
+    const onInterrupt = (): void => {
+      if (!running || stop.signal.aborted) process.exit(130);
+      stop.abort();
+      context.err.write('\ncancelling; once more to leave at once\n');
+      client.post(`/builds/${running}/cancel`, { by: 'Ctrl-C' }).catch((error: Error) => context.err.write(`${error.message}\n`));
+    };
+    process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+    const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), stop.signal);
+    const started = await client.post<BuildView>('/builds', request);
+    running = started.id;
+    const ended = started.state === 'running' ? await follow(context, client, started) : started;
+    return report(context, client, ended, asked.json);
+  },
+};
+
+/** Shows the build until it has ended; a dropped stream is opened again. */
+async function follow({ err }: Context, client: ApiClient, started: BuildView): Promise<BuildView> {
+  const table = new LiveTable(err);
+  const ticking = setInterval(() => table.tick(), 1000);
+  let last = started;
+  let failures = 0;
+  try {
+    while (last.state === 'running') {
+      try {
+        for await (const view of client.events<BuildView>(`/builds/${started.id}/events`)) {
+          last = view;
+          failures = 0;
+          table.show(view);
+          if (view.state !== 'running') break;
+        }
+      } catch (error) {
+        // The control plane is started again when it dies; the build goes on meanwhile.
+        failures += 1;
+        if (!(error instanceof FarmError) || error.failure.code !== 'FARM_NOT_UP' || failures > 60) throw error;
+        await sleep(500);
+      }
+    }
+  } finally {
+    clearInterval(ticking);
+  }
+  return last;
+}
+
+async function report({ out }: Context, client: ApiClient, view: BuildView, json: boolean): Promise<number> {
+  const status = await client.get<StatusView>('/status');
+  const { identity, issuer } = farmNames(status.farmId);
+  out.write(`${resultLines(view, { identity, issuer, fingerprint: status.trustFingerprint }).join('\n')}\n`);
+  if (json) out.write(`${JSON.stringify(jsonResult(view))}\n`);
+  return exitStatus(view);
+}
+
+/** The newest build of `name==version` that has this target. @errors FARM_NOT_FOUND */
+export async function newestBuild(client: ApiClient, project: string, version: string, target: string): Promise<BuildView> {
+  const builds = await client.get<BuildView[]>('/builds?limit=200');
+  const name = project.toLowerCase().replace(/[-_.]+/g, '-');
+  const found = builds.find((build) => build.project === name && build.version === version
+    && build.cells.some((cell) => cell.target === target));
+  if (!found) throw new FarmError(failure('FARM_NOT_FOUND', 'plan', { thing: `build of ${project}==${version} with ${target}` }));
+  return found;
+}

@@ -1,0 +1,70 @@
+import { openAsBlob } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { BuildRequest, SourceView } from '../contract/api.ts';
+import { FarmError, type Failure } from '../domain/failure.ts';
+import type { ApiClient } from './api-client.ts';
+import { readArguments, wrongUse } from './arguments.ts';
+import { packSource, readWhat } from './source.ts';
+import { size } from './table.ts';
+
+/** What `build` and `plan` are given. */
+export interface Asked {
+  readonly what: string;
+  readonly targets: readonly string[];
+  readonly json: boolean;
+  readonly again: boolean;
+}
+
+/**
+ * Reads `WHAT [--targets GLOB…] [--json] [--again]`; globs go on until the next option.
+ * @errors FARM_BAD_REQUEST
+ */
+export function readAsked(argv: readonly string[]): Asked {
+  const at = argv.indexOf('--targets');
+  const next = at < 0 ? -1 : argv.findIndex((word, index) => index > at && word.startsWith('--'));
+  const globs = at < 0 ? [] : argv.slice(at + 1, next < 0 ? undefined : next);
+  const rest = at < 0 ? argv : [...argv.slice(0, at), ...(next < 0 ? [] : argv.slice(next))];
+  const { values, positionals } = readArguments(rest, { json: { type: 'boolean' }, again: { type: 'boolean' } });
+  const [what, ...more] = positionals;
+  if (!what || more.length > 0) throw wrongUse(what ? `one thing at a time, not also ${more.join(' ')}` : 'say what to build');
+  if (at >= 0 && globs.length === 0) throw wrongUse('--targets needs at least one glob');
+  return { what, targets: globs.flatMap((glob) => glob.split(/[\s,]+/)).filter(Boolean), json: values.json ?? false, again: values.again ?? false };
+}
+
+/**
+ * Makes the request; a folder or file is sent first, and a folder's sdist is made before the plan can be.
+ * @errors FARM_FOLDER_UNREADABLE, FARM_WHAT_UNCLEAR, and whatever making the sdist ends with
+ */
+export async function requestOf(
+  client: ApiClient, asked: Asked, say: (line: string) => void, signal: AbortSignal,
+): Promise<BuildRequest> {
+  const what = await readWhat(asked.what);
+  const request = { targets: [...asked.targets], again: asked.again };
+  if (what.kind === 'name') return { what: what.what, ...request };
+  const source = await send(client, what, say, signal);
+  return { what: '', source: (await sdistMade(client, source, say, signal)).id, ...request };
+}
+
+async function send(
+  client: ApiClient, what: { readonly kind: 'file' | 'folder'; readonly path: string }, say: (line: string) => void, signal: AbortSignal,
+): Promise<SourceView> {
+  const packed = await packSource(what);
+  try {
+    say(`sending ${packed.filename} (${size(packed.bytes)})`);
+    const query = new URLSearchParams({ kind: packed.kind, filename: packed.filename, epoch: String(packed.epoch) });
+    return await client.put<SourceView>(`/sources/${packed.sha256}?${query}`, await openAsBlob(packed.path), signal);
+  } finally {
+    await packed.dispose();
+  }
+}
+
+async function sdistMade(client: ApiClient, sent: SourceView, say: (line: string) => void, signal: AbortSignal): Promise<SourceView> {
+  let source = sent;
+  if (source.state === 'making') say('making the sdist in a sealed container');
+  while (source.state === 'making') {
+    await sleep(200, undefined, { signal });
+    source = await client.get<SourceView>(`/sources/${encodeURIComponent(sent.id)}`);
+  }
+  if (source.failure) throw new FarmError(source.failure as Failure);
+  return source;
+}

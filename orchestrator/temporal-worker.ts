@@ -1,0 +1,50 @@
+/** Composition root of the orchestrator: the release workflows and the control activities. */
+import { join } from 'node:path';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { controlActivities } from './activities/control.ts';
+import { folderBlobs } from './adapters/blobs-fs.ts';
+import { fileCatalogue } from './adapters/catalogue-file.ts';
+import { wheelDescriber } from './adapters/describer.ts';
+import { indexPostgres } from './adapters/index-postgres.ts';
+import { openChanges } from './adapters/prisma/changes.ts';
+import { openDatabase } from './adapters/prisma/database.ts';
+import { prismaRecords } from './adapters/prisma/records.ts';
+import { localSigner } from './adapters/sigstore/local-signer.ts';
+import { openLocalAuthority } from './adapters/sigstore/local.ts';
+import { pgLogStore } from './adapters/sigstore/log-store-pg.ts';
+import { readConfig } from './config.ts';
+import { controlQueue } from './contract/messages.ts';
+
+const config = readConfig(process.env);
+const now = (): Date => new Date();
+
+Runtime.install({ logger: new DefaultLogger('WARN') });
+const database = openDatabase(config.databaseUrl);
+const changes = openChanges(database);
+const blobs = folderBlobs(config.blobsFolder, database.pool);
+const catalogue = fileCatalogue({
+  imagesFolder: join(import.meta.dirname, '..', 'images'), cacheFolder: config.cacheFolder, blobs, pool: database.pool,
+});
+const authority = await openLocalAuthority({ folder: join(config.home, 'keys'), farmId: config.farmId, now });
+const connection = await NativeConnection.connect({ address: config.temporalAddress });
+
+const worker = await Worker.create({
+  connection,
+  taskQueue: controlQueue,
+  workflowsPath: join(import.meta.dirname, 'workflows', 'index.ts'),
+  activities: controlActivities({
+    records: prismaRecords({ database, changes, blobs }),
+    signer: localSigner({ authority, log: pgLogStore(database.pool) }),
+    index: indexPostgres({ pool: database.pool, clock: { now }, origin: () => config.url }),
+    describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
+  }),
+  // Describing is hashing and deflating on few cores; more at once would only hold more memory.
+  maxConcurrentActivityTaskExecutions: 4,
+  maxCachedWorkflows: 50,
+  shutdownGraceTime: '5s',
+});
+console.log('ready: orchestrator');
+await worker.run();
+await connection.close();
+await changes.close();
+await database.close();
