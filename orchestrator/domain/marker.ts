@@ -125,7 +125,7 @@ function readOperator(reader: Reader): string | null {
 
 /**
  * Whether a marker holds. A variable that the environment does not have is the empty text, as for `extra`.
- * Versions compare as versions where both sides are such, everything else as text.
+ * Version variables compare as versions where the other side is one; other texts have no order, as in installers.
  */
 export function evaluateMarker(marker: Marker, environment: MarkerEnvironment): boolean {
   if (marker.kind !== 'compare') {
@@ -147,15 +147,11 @@ function compare(left: string, operator: string, right: string, asVersion: boole
   if (asVersion) {
     const specifiers = parseSpecifiers(operator + right);
     const version = parseVersion(left);
-    if (specifiers.ok && version.ok) return satisfies(version.value, specifiers.value);
+    if (specifiers.ok) return version.ok && satisfies(version.value, specifiers.value);
   }
   switch (operator) {
-    case '==': case '===': return left === right;
+    case '==': case '===': case '<=': case '>=': return left === right;
     case '!=': return left !== right;
-    case '<=': return left <= right;
-    case '>=': return left >= right;
-    case '<': return left < right;
-    case '>': return left > right;
     default: return false;
   }
 }
@@ -172,7 +168,7 @@ export function printMarker(marker: Marker): string {
     return [...new Set(operands)].toSorted().join(` ${marker.kind} `);
   }
   const turned = mirrored[marker.operator];
-  const turn = 'text' in marker.left && turned !== undefined;
+  const turn = 'text' in marker.left && turned !== undefined && !marker.left.text.endsWith('.*');
   const [left, right] = turn ? [marker.right, marker.left] : [marker.left, marker.right];
   const isExtra = [left, right].some((side) => 'variable' in side && side.variable === 'extra');
   const print = (side: Operand) => {

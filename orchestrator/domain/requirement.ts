@@ -32,14 +32,15 @@ export function parseRequirement(text: string): Result<Requirement, RequirementE
   const head = /^\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:\[([^\]]*)\])?\s*/.exec(text);
   const name = head?.[1];
   if (head === null || name === undefined || !isValidName(name)) return wrong('it does not start with a name');
-  const extras = (head[2] ?? '').split(',').map((extra) => extra.trim()).filter((extra) => extra !== '');
+  const listed = (head[2] ?? '').trim();
+  const extras = listed === '' ? [] : listed.split(',').map((extra) => extra.trim());
   if (!extras.every(isValidName)) return wrong('an extra is not valid');
   const rest = splitRest(text.slice(head[0].length));
   const marker = rest.marker === null ? ok(null) : parseMarker(rest.marker);
   if (!marker.ok) return wrong(`its marker: ${marker.error.why}`);
   const specifiers = parseSpecifiers(rest.versions);
-  if (!specifiers.ok) return wrong('its version bounds are not valid');
-  if (rest.url === '') return wrong('its address is empty');
+  if (!specifiers.ok || rest.versions.startsWith(',')) return wrong('its version bounds are not valid');
+  if (rest.url !== null && !/^\S+$/.test(rest.url)) return wrong('its address is empty or holds a blank');
   return ok({
     name: normalizeName(name), extras: [...new Set(extras.map(normalizeName))].toSorted(),
     specifiers: specifiers.value, url: rest.url, marker: marker.value,

@@ -33,16 +33,16 @@ describe('requirements', () => {
   });
 
   it.each(['', '-a', 'a b', 'a>=', 'a[é]', 'a @ ', 'a; os_name', 'a; nope == "x"', 'a; "x" == "y"', 'a; (os_name == "x"',
-    'a; os_name == "x" and', 'a; os_name not "x"', 'a==1.0;'])('refuses %j', (text) =>
+    'a; os_name == "x" and', 'a; os_name not "x"', 'a==1.0;', 'a,', 'a[,]', 'a @ https://e.test; os_name=="x"'])('refuses %j', (text) =>
     expect(parseRequirement(text).ok).toBe(false));
 
   it.each([
     ['python_version >= "3.9"', true], ['python_version < "3.9"', false], ['python_full_version == "3.10.*"', true],
     ['sys_platform == "win32" or os_name == "posix"', true], ['sys_platform == "linux" and platform_machine == "x86_64"', false],
     ['extra == "Test_X"', true], ['extra == "docs"', false], ['platform_machine in "x86_64 aarch64"', true],
-    ['platform_machine not in "x86_64 aarch64"', false], ['"arch" in platform_machine', true], ['platform_release >= "5"', true],
+    ['platform_machine not in "x86_64 aarch64"', false], ['"arch" in platform_machine', true], ['platform_release >= "5"', false],
     ['os_name == "posix" or os_name == "nt" and sys_platform == "win32"', true], ['python_version in "3.9 3.10"', true],
-    ['"3.9" <= python_version', true], ['implementation_name != "pypy"', true],
+    ['"3.9" <= python_version', true], ['implementation_name != "pypy"', true], ['os_name < "zzz"', false], ['os_name <= "posix"', true],
   ])('%s is %s', (text, expected) => expect(holds(text)).toBe(expected));
 
   it('compares lists by meaning', () => {
