@@ -51,6 +51,16 @@ export const limits = {
   upstreamMsMax: 30 * second,
   upstreamPageFreshMs: 60 * second,
   upstreamPageBytesMax: 64 * MiB,
+  /** How long a name that upstream does not have is not asked for again. */
+  upstreamMissingMs: 10 * second,
+  /** How long a stale page is served without asking an upstream that just failed. */
+  upstreamRetryMs: 5 * second,
+  /** Rendered pages in the memory of a control plane: the farm's own, and those of upstream. */
+  pagesBytesMax: 64 * MiB,
+  upstreamPagesBytesMax: 48 * MiB,
+  planeBeatMs: 1 * second,
+  /** A plane that was not seen for so long is not waited for. */
+  planeSeenMsMax: 5 * second,
   followersMax: 500,
 
   // blobs
