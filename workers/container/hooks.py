@@ -25,6 +25,8 @@ HEADER_MISSING = (
     re.compile(r"fatal error: '?([^\s':]+\.h(?:pp|xx|h)?)'?(?: file not found|: No such file or directory)"),
 )
 NOTES_MAX = 20
+# setuptools puts CFLAGS of the environment in the place of the interpreter's own, which hold these (measured with 84.2).
+USUAL_FLAGS = "-O2 -DNDEBUG -fwrapv -Wall"
 NO_INPUT = {"-v", "-V", "--version", "--help", "-dumpmachine", "-dumpversion", "-dumpfullversion", "-qversion"}
 
 
@@ -32,6 +34,9 @@ def environment_for(order):
     """What the backend sees: the target's description, and what makes two builds alike (nothing of the host)."""
     work = order.get("work", "/work")
     described = dict((target_description(order) or {}).get("environment") or {})
+    for name in ("CFLAGS", "CXXFLAGS"):
+        if name in described:
+            described[name] = f"{USUAL_FLAGS} {described[name]}"
     path = described.pop("PATH", None) or "/opt/wheelfarm/bin:/usr/local/bin:/usr/bin:/bin"
     made = {
         "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",

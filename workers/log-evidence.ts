@@ -1,0 +1,147 @@
+/** Looks for the first cause in what a failed build printed. Pure; the log is a stranger's text. */
+import type { Evidence, FailureCode } from '../orchestrator/domain/failure.ts';
+
+export interface LogCause {
+  readonly code: FailureCode;
+  readonly words: Readonly<Record<string, string>>;
+  readonly evidence: Evidence;
+}
+
+// eslint-disable-next-line no-control-regex
+const ansi = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
+const whyCharactersMax = 400;
+
+/** Lines without colour, progress and blank ones. */
+export function plainLines(text: string): string[] {
+  return text.replace(ansi, '').split(/\r?\n|\r/).map((line) => line.trimEnd()).filter((line) => line.trim() !== '');
+}
+
+/** A path as the project knows it: below its source root. */
+export function relativePath(path: string): string {
+  return path.replace(/^(?:.*\/)?work\/src\//, '').replace(/^\.\//, '');
+}
+
+const resources: readonly (readonly [RegExp, FailureCode])[] = [
+  [/No space left on device|ENOSPC|\[Errno 28\]/, 'FARM_DISK'],
+  [/^MemoryError\b|std::bad_alloc|Cannot allocate memory|out of memory|\[Errno 12\]|virtual memory exhausted/i, 'FARM_MEMORY'],
+  [/fatal error: Killed signal terminated program|command .* failed with exit code -9\b|^Killed$/, 'FARM_MEMORY'],
+  [/BlockingIOError: \[Errno 11\]|fork: (?:retry: )?Resource temporarily unavailable|can't start new thread|Cannot fork|pthread_create failed/, 'FARM_PIDS'],
+];
+
+const network = new RegExp([
+  'Temporary failure in name resolution', 'Name or service not known', 'Could not resolve host',
+  'Network is unreachable', 'nodename nor servname', 'getaddrinfo (?:EAI_AGAIN|ENOTFOUND|failed)',
+  'Failed to resolve', 'unable to resolve host', 'dns error: failed to lookup',
+].join('|'), 'i');
+
+/** The end of a build that says: a program that I called has failed. */
+const toolFailed = new RegExp([
+  'command .* failed', 'failed with exit', 'CompileError', 'LinkError', 'ninja: build stopped', 'make(?:\\[\\d+\\])?: \\*\\*\\*',
+  'CalledProcessError', 'non-zero exit status', 'could not compile', 'CMake Error', 'CMake build failed', 'BackendError',
+  'FAILED:', 'CythonError', 'Cython\\.Compiler', 'ERROR: Compiler', 'exit (?:status|code) [1-9]',
+].join('|'));
+
+const compileError = /^(?:ERROR: )?((?:[A-Za-z]:)?[^\s:][^:]*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.+)$/;
+const headerMissing = /['"]?([^\s'"]+)['"]? file not found|^([^\s:]+): No such file or directory/;
+const linkErrors = [
+  /(?:ld\.lld|ld|wasm-ld|lld): (?:error: )?(undefined symbol: .+|unable to find library .+|cannot find .+|undefined reference .+)/,
+  /(undefined reference to .+)/,
+  /^error: (?:ld\.lld: )?(undefined symbol: .+|unable to find (?:dynamic system )?library .+|unable to find library .+)/,
+  /^(?:\S*ld(?:\.lld)?): (error: .+|cannot find .+)/,
+  /^collect2: (error: .+)/,
+];
+const rustError = /^error(?:\[E\d+\])?: (.+)$/;
+const rustPlace = /^\s*--> ([^:\s]+):(\d+):(\d+)$/;
+const cythonHead = /^Error compiling Cython file:/;
+const cythonPlace = /^([^\s:]+\.(?:pyx|pxd|py)):(\d+):(\d+): (.+)$/;
+
+/**
+ * The cause that the log shows, or null.
+ * @param ending the last traceback, as the step's script kept it; empty where there is none
+ * @param why the exception of that traceback
+ */
+export function findInLog(log: string, ending: string, why: unknown): LogCause | null {
+  const lines = plainLines(log);
+  const last = [...plainLines(ending), ...(typeof why === 'string' ? plainLines(why) : [])];
+  const end = last.length > 0 ? last : lines.slice(-20);
+  const byTool = end.some((line) => toolFailed.test(line)) || !end.some(isException);
+  return resourceIn(byTool ? [...lines.slice(-120), ...end] : end)
+    ?? networkIn(end)
+    ?? (byTool ? (toolErrorIn(lines) ?? networkIn(lines.slice(-120))) : null);
+}
+
+const isException = (line: string): boolean => /^(?:[\w.]+(?:Error|Exception|Exit|Interrupt|Warning)|[\w.]+\.[A-Z]\w+): ?/.test(line);
+
+function resourceIn(lines: readonly string[]): LogCause | null {
+  for (const line of lines) {
+    const found = resources.find(([pattern]) => pattern.test(line));
+    if (found) return { code: found[1], words: {}, evidence: { text: line.slice(0, whyCharactersMax) } };
+  }
+  return null;
+}
+
+function networkIn(lines: readonly string[]): LogCause | null {
+  const line = lines.find((each) => network.test(each));
+  if (line === undefined) return null;
+  const why = line.trim().slice(0, whyCharactersMax);
+  return { code: 'FARM_NETWORK_USED', words: { why }, evidence: { text: why } };
+}
+
+interface Place { readonly at: number; readonly file: string; readonly line: number; readonly text: string }
+
+/** The compiler's or the linker's error: the first one in the file of the last one, because earlier files may be probes. */
+function toolErrorIn(lines: readonly string[]): LogCause | null {
+  const places = lines.flatMap((line, at) => placeIn(line, at)).concat(cythonIn(lines), rustIn(lines));
+  const last = places.reduce<Place | null>((best, place) => (best && best.at > place.at ? best : place), null);
+  const linked = lastLinkError(lines);
+  if (last === null || (linked && linked.at > last.at)) {
+    if (!linked) return null;
+    return {
+      code: 'FARM_LINK_ERROR', words: { why: linked.text.slice(0, whyCharactersMax) },
+      evidence: { text: linked.whole.slice(0, whyCharactersMax) },
+    };
+  }
+  const first = places.filter((place) => place.file === last.file).sort((a, b) => a.at - b.at)[0]!;
+  return compilerCause(first);
+}
+
+function compilerCause(place: Place): LogCause {
+  const file = relativePath(place.file);
+  const evidence = { file, line: place.line, text: place.text };
+  const header = headerMissing.exec(place.text);
+  if (header) return { code: 'FARM_HEADER_MISSING', words: { header: header[1] ?? header[2]! }, evidence };
+  return { code: 'FARM_COMPILE_ERROR', words: { why: `${file}:${place.line}: ${place.text}`.slice(0, whyCharactersMax) }, evidence };
+}
+
+function placeIn(line: string, at: number): Place[] {
+  const found = compileError.exec(line.trim());
+  return found ? [{ at, file: found[1]!, line: Number(found[2]), text: found[4]!.trim() }] : [];
+}
+
+function cythonIn(lines: readonly string[]): Place[] {
+  if (!lines.some((line) => cythonHead.test(line))) return [];
+  return lines.flatMap((line, at) => {
+    const found = cythonPlace.exec(line.trim());
+    return found && !/warning:/i.test(found[4]!) ? [{ at, file: found[1]!, line: Number(found[2]), text: found[4]! }] : [];
+  });
+}
+
+function rustIn(lines: readonly string[]): Place[] {
+  return lines.flatMap((line, at) => {
+    const found = rustError.exec(line);
+    const place = rustPlace.exec(lines[at + 1] ?? '');
+    return found && place ? [{ at, file: place[1]!, line: Number(place[2]), text: found[1]! }] : [];
+  });
+}
+
+/** The first of the linker's last lines of errors; `collect2` only says that there were some. */
+function lastLinkError(lines: readonly string[]): { at: number; text: string; whole: string } | null {
+  const found = lines.flatMap((line, at) => {
+    const text = linkErrors.map((pattern) => pattern.exec(line)?.[1]).find((each) => each !== undefined);
+    return text === undefined ? [] : [{ at, text, whole: line.trim() }];
+  });
+  const last = found.at(-1);
+  if (!last) return null;
+  const group = found.filter((each) => last.at - each.at < 60);
+  return { ...(group.find((each) => !/^error: ld returned/.test(each.text)) ?? last), at: last.at };
+}
