@@ -63,7 +63,8 @@ describe('describing a wheel', () => {
       'demo.libs/libz.so.1', 'demo/_c.so', 'demo/z.py', `${info}/licenses/LICENSE`, `${info}/METADATA`, `${info}/WHEEL`,
       `${info}/sboms/farm.cdx.json`, `${info}/RECORD`]);
     expect(archive.entries[4]?.headerOffset).toBe(result.value.payloadBytes);
-    expect(archive.entries.every(({ modified, dataDescriptor }) => modified === 1_700_000_000 && !dataDescriptor)).toBe(true);
+    expect(archive.entries.every(({ modified, dataDescriptor }) => modified === 1_700_000_000 && !dataDescriptor))
+      .toBe(true);
     expect(result.value).toMatchObject({
       filename: file, bytes: bytes.length, requiresPython: '>=3.9', requiresDist: ['six'], members: 8,
       metadataSha256: sha256(contents()[`${info}/METADATA`] ?? ''),

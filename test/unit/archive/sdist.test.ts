@@ -55,7 +55,9 @@ describe('an sdist', () => {
     const zip = await createZip(path);
     for (const { name, text } of good) await zip.add(newMember(name, Buffer.from(text ?? ''), 1_600_000_000));
     const { sha256 } = await zip.finish();
-    expect(await readSdist(path)).toMatchObject({ ok: true, value: { name: 'demo', sha256, newestMtime: 1_600_000_000 } });
+    expect(await readSdist(path)).toMatchObject({
+      ok: true, value: { name: 'demo', sha256, newestMtime: 1_600_000_000 },
+    });
   });
 
   it('may hold links that stay inside', async () => {
@@ -64,12 +66,14 @@ describe('an sdist', () => {
   });
 
   it.each<[string, Member[]]>([
-    ['a climbing path', [{ name: 'demo-1.0/../../etc/x', text: 'x' }]], ['an absolute path', [{ name: '/etc/x', text: 'x' }]],
+    ['a climbing path', [{ name: 'demo-1.0/../../etc/x', text: 'x' }]],
+    ['an absolute path', [{ name: '/etc/x', text: 'x' }]],
     ['a climbing link', [{ name: 'demo-1.0/l', type: 'symlink', linkname: '../../etc' }]],
     ['an absolute link', [{ name: 'demo-1.0/l', type: 'symlink', linkname: '/etc/passwd' }]],
     ['a climbing hard link', [{ name: 'demo-1.0/l', type: 'link', linkname: '../x' }]],
     ['a file through a link', [{ name: 'demo-1.0/l', type: 'symlink', linkname: 'src' }, { name: 'demo-1.0/l/x', text: 'x' }]],
-    ['a device', [{ name: 'demo-1.0/d', type: 'character-device' }]], ['a backslash', [{ name: 'demo-1.0\\..\\x', text: 'x' }]],
+    ['a device', [{ name: 'demo-1.0/d', type: 'character-device' }]],
+    ['a backslash', [{ name: 'demo-1.0\\..\\x', text: 'x' }]],
   ])('is refused for %s', async (_, extra) => expect(await codeOf([...good, ...extra])).toBe('FARM_SDIST_CLIMBS'));
 
   it('is refused when it ends too early or is damaged', async () => {

@@ -24,7 +24,8 @@ const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).di
 const next = () => join(folder, `${(number += 1)}.whl`);
 const members = {
   [`${info}/METADATA`]: 'Metadata-Version: 2.1\nName: demo\nVersion: 1.0\nRequires-Dist: six<2\n\nbody\n',
-  [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n', 'demo/é.py': 'x = 1\n'.repeat(99),
+  [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+  'demo/é.py': 'x = 1\n'.repeat(99),
   'demo-1.0.data/scripts/demo': '#!python\n', [`${info}/entry_points.txt`]: '[console_scripts]\n',
 };
 
@@ -73,7 +74,8 @@ describe('splicing new metadata into a wheel', () => {
     const { wheel, bytes, outPath } = await spliced(originalPath, { kind: 'respin', buildTag: 1 });
     expect(wheel).toMatchObject({ filename: 'demo-1.0-1-py3-none-any.whl', sha256: sha256(bytes), bytes: bytes.length,
       keptBytes: original.payloadBytes, payloadBytes: original.payloadBytes, payloadSha256: original.payloadSha256 });
-    expect(bytes.subarray(0, wheel.keptBytes).equals((await readFile(originalPath)).subarray(0, wheel.keptBytes))).toBe(true);
+    expect(bytes.subarray(0, wheel.keptBytes).equals((await readFile(originalPath)).subarray(0, wheel.keptBytes)))
+      .toBe(true);
     expect(wheel.metadata).toBe(members[`${info}/METADATA`]?.replace('six<2', 'six<3'));
     const again = await described(outPath, wheel.filename);
     expect(again.wheel).toMatchObject({ payloadSha256: original.payloadSha256, requiresDist: ['six<3'] });

@@ -55,7 +55,8 @@ describe('a zip', () => {
     expect(archive.entries.map(({ name, method, modified }) => [name, method, modified])).toEqual([
       ['a/é.txt', 8, 1_700_000_000], ['b', 0, 1_700_000_000], ['c', 0, 1_700_000_000]]);
     for (const [index, entry] of archive.entries.entries()) {
-      expect((await readMember(archive, entry, 10_000)).toString()).toBe(Buffer.from(members[index]?.[1] ?? '').toString());
+      expect((await readMember(archive, entry, 10_000)).toString())
+        .toBe(Buffer.from(members[index]?.[1] ?? '').toString());
     }
   });
 
@@ -72,7 +73,8 @@ describe('a zip', () => {
     await source.close();
     const { createHash } = await import('node:crypto');
     expect(scan.sha256).toBe(createHash('sha256').update(large).digest('hex'));
-    expect(Buffer.concat(raw).equals(bytes.subarray(entry.dataOffset, entry.dataOffset + entry.compressedBytes))).toBe(true);
+    expect(Buffer.concat(raw).equals(bytes.subarray(entry.dataOffset, entry.dataOffset + entry.compressedBytes)))
+      .toBe(true);
     const wrong = Buffer.from(bytes);
     wrong.writeUInt32LE(1, wrong.lastIndexOf(Buffer.from('PK\x01\x02', 'latin1')) + 16);
     wrong.writeUInt32LE(1, 14);

@@ -14,7 +14,8 @@ describe('coverage', () => {
     ['cp313-cp313t-win_amd64', ['cp313t-win_amd64']], ['cp39-abi3-musllinux_1_2_armv7l', ['cp39-musllinux_armv7l']],
     ['cp313-cp313-macosx_10_13_universal2', ['cp313-macosx_arm64', 'cp313-macosx_x86_64']],
     ['pp311-pypy311_pp73-win_amd64', ['pp311-win_amd64']], ['cp311-cp311-win32', ['cp311-win32']],
-    ['cp313-cp313-android_21_arm64_v8a', ['cp313-android_arm64_v8a']], ['cp313-cp313-ios_13_0_arm64_iphoneos', ['cp313-ios_arm64_iphoneos']],
+    ['cp313-cp313-android_21_arm64_v8a', ['cp313-android_arm64_v8a']],
+    ['cp313-cp313-ios_13_0_arm64_iphoneos', ['cp313-ios_arm64_iphoneos']],
     ['py3-none-any', []], ['py3-none-win_amd64', []],
   ])('%s names %j', (tags, ids) => expect(named(tags)).toEqual(ids));
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  compareBuildTags, distInfoFolder, parseBuildTag, parseSdistFilename, parseWheelFilename, printSdistFilename, printWheelFilename,
+  compareBuildTags, distInfoFolder, parseBuildTag, parseSdistFilename, parseWheelFilename, printSdistFilename,
+  printWheelFilename,
 } from '../../../orchestrator/domain/filename.ts';
 import { isValidName, normalizeName, parseName } from '../../../orchestrator/domain/names.ts';
 
@@ -43,7 +44,8 @@ describe('wheel filenames', () => {
 
 describe('sdist filenames', () => {
   it.each([
-    ['demo-1.0.tar.gz', 'demo', '1.0'], ['my-old-pkg-1.0.zip', 'my-old-pkg', '1.0'], ['a_b-2024.1.tar.gz', 'a-b', '2024.1'],
+    ['demo-1.0.tar.gz', 'demo', '1.0'], ['my-old-pkg-1.0.zip', 'my-old-pkg', '1.0'],
+    ['a_b-2024.1.tar.gz', 'a-b', '2024.1'],
     ['x-1.0-1.tar.gz', 'x-1-0', '1'],
   ])('%s', (text, name, version) => expect(parseSdistFilename(text)).toMatchObject({ ok: true, value: { name, version } }));
 

@@ -12,7 +12,8 @@ function parsed(text: string): Metadata {
 
 const text = [
   'Metadata-Version: 2.4', 'Name: Holy_Grail', 'Version: 1.00', 'Summary: naïve: ok', 'X-Unknown: kept',
-  'License: line one', '        line two', 'Requires-Python: >=3.9', 'Requires-Dist: a', 'requires-dist: b; extra == "x"',
+  'License: line one', '        line two', 'Requires-Python: >=3.9', 'Requires-Dist: a',
+  'requires-dist: b; extra == "x"',
   'License-File: LICENSE', 'Dynamic: Version', '', '# Title', '', 'Name: not a field', ''].join('\n');
 
 describe('metadata', () => {
@@ -28,8 +29,10 @@ describe('metadata', () => {
   });
 
   it.each([
-    ['Name: x\nVersion: 1\n', 'Metadata-Version is missing'], ['Metadata-Version: 3.0\nName: x\nVersion: 1\n', 'Metadata-Version is 3.0'],
-    ['Metadata-Version: 2.1\nName: x y\nVersion: 1\n', 'Name is x y'], ['Metadata-Version: 2.1\nName: x\n', 'Version is missing'],
+    ['Name: x\nVersion: 1\n', 'Metadata-Version is missing'],
+    ['Metadata-Version: 3.0\nName: x\nVersion: 1\n', 'Metadata-Version is 3.0'],
+    ['Metadata-Version: 2.1\nName: x y\nVersion: 1\n', 'Name is x y'],
+    ['Metadata-Version: 2.1\nName: x\n', 'Version is missing'],
   ])('refuses %j', (bad, why) => expect(readCoreMetadata(parsed(bad))).toMatchObject({ error: { why } }));
 
   it('names the broken line', () => {

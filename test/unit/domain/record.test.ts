@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { base64UrlOfHex, parseRecord, printRecord, recordDifferences, recordEntry } from '../../../orchestrator/domain/record.ts';
+import {
+  base64UrlOfHex, parseRecord, printRecord, recordDifferences, recordEntry,
+} from '../../../orchestrator/domain/record.ts';
 
 const digest = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 const entry = recordEntry({ path: 'a/b.py', sha256: digest, size: 0 });

@@ -7,7 +7,8 @@ import type { Component, SbomInput } from '../../../orchestrator/domain/sbom.ts'
 import { isoTime } from '../../../orchestrator/domain/utc.ts';
 
 const input: SbomInput = {
-  name: normalizeName('Demo'), version: '1.0+x', licence: 'MIT OR Apache-2.0', farmVersion: '0.1.0', timestamp: 1_700_000_000,
+  name: normalizeName('Demo'), version: '1.0+x', licence: 'MIT OR Apache-2.0', farmVersion: '0.1.0',
+  timestamp: 1_700_000_000,
   binaries: [
     { path: 'demo/_c.so', sha256: 'aa'.repeat(32), grafted: false },
     { path: 'demo.libs/libjpeg-1.so.62', sha256: 'bb'.repeat(32), grafted: true },

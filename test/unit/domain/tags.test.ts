@@ -15,7 +15,9 @@ describe('tags', () => {
     expect(expandTagSet(tags('py3.py2-none-any'))).toEqual(['py2-none-any', 'py3-none-any']);
     expect(printTagSet(tags('cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64')))
       .toBe('cp311-cp311-manylinux2014_x86_64.manylinux_2_17_x86_64');
-    expect(expandTagLines(['py2-none-any', 'py3-none-any'])).toEqual({ ok: true, value: ['py2-none-any', 'py3-none-any'] });
+    expect(expandTagLines(['py2-none-any', 'py3-none-any'])).toEqual({
+      ok: true, value: ['py2-none-any', 'py3-none-any'],
+    });
     expect(isPure(tags('py3-none-any'))).toBe(true);
     expect(isPure(tags('py3-none-win32'))).toBe(false);
   });
@@ -25,7 +27,8 @@ describe('tags', () => {
 
   it('takes target ids apart', () => {
     expect(parseTargetId('cp313t-manylinux_aarch64')).toEqual({ ok: true, value: {
-      python: 'cp313t', interpreter: 'cp', major: 3, minor: 13, freeThreaded: true, family: 'manylinux', arch: 'aarch64' } });
+      python: 'cp313t', interpreter: 'cp', major: 3, minor: 13, freeThreaded: true, family: 'manylinux',
+      arch: 'aarch64' } });
     expect(parseTargetId('cp39-win32')).toMatchObject({ ok: true, value: { family: 'win32', arch: '', minor: 9 } });
     expect(parseTargetId('cp313-ios_arm64_iphoneos')).toMatchObject({ ok: true, value: { arch: 'arm64_iphoneos' } });
     expect(parseTargetId('manylinux').ok).toBe(false);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
-  allowsPython, compareVersions, newestVersion, normalizeVersion, parseSpecifiers, parseVersion, printSpecifiers, satisfies,
+  allowsPython, compareVersions, newestVersion, normalizeVersion, parseSpecifiers, parseVersion, printSpecifiers,
+  satisfies,
 } from '../../../orchestrator/domain/version.ts';
 import type { Version } from '../../../orchestrator/domain/version.ts';
 
@@ -20,7 +21,8 @@ describe('versions', () => {
   it.each([
     ['1.0', '1.0'], ['v1.0', '1.0'], ['1.0ALPHA1', '1.0a1'], ['1.0-beta.2', '1.0b2'], ['1.0.c3', '1.0rc3'],
     ['1.0-1', '1.0.post1'], ['1.0.rev2', '1.0.post2'], ['1.0_dev', '1.0.dev0'], ['01.02', '1.2'], ['2!1.0', '2!1.0'],
-    ['1.0+Ubuntu-1', '1.0+ubuntu.1'], ['1.0preview', '1.0rc0'], [' 1.0 ', '1.0'], ['1.0a1.post2.dev3', '1.0a1.post2.dev3'],
+    ['1.0+Ubuntu-1', '1.0+ubuntu.1'], ['1.0preview', '1.0rc0'], [' 1.0 ', '1.0'],
+    ['1.0a1.post2.dev3', '1.0a1.post2.dev3'],
   ])('normalises %s to %s', (text, normal) => expect(normalizeVersion(text)).toBe(normal));
 
   it.each(['', 'latest', '1.0+', '1..0', '1.0-x', '1.0.post1.post2', '1.99999999999999999'])('refuses %j', (text) =>
@@ -36,7 +38,8 @@ describe('versions', () => {
 
   it.each([
     ['1.0', '==1.0.0', true], ['1.0.post1', '==1.0', false], ['1.0+x', '==1.0', true], ['1.0', '==1.0+x', false],
-    ['1.0.post1', '==1.0.*', true], ['1.0.post1', '>1.0', false], ['1.0.1', '>1.0', true], ['1.0.post2', '>1.0.post1', true],
+    ['1.0.post1', '==1.0.*', true], ['1.0.post1', '>1.0', false], ['1.0.1', '>1.0', true],
+    ['1.0.post2', '>1.0.post1', true],
     ['1.0a1', '<1.0', false], ['0.9a1', '<1.0', true], ['1.0a1', '<1.0rc1', true], ['1.0+x', '>1.0', false],
     ['2.2.post3', '~=2.2', true], ['2.9', '~=2.2', true], ['3.0', '~=2.2', false], ['1.4.5', '~=1.4.5a4', true],
     ['1.5', '~=1.4.5', false], ['1.0.post1', '<=1.0', false], ['1.1', '!=1.0.*', true], ['1.0.3', '!=1.0.*', false],
@@ -60,6 +63,7 @@ describe('versions', () => {
 
   it.each([
     ['>=3.9', '3.13', true], ['>=3.8.1', '3.8', true], ['<3.13', '3.13', false], ['>=3.10,<3.13', '3.12', true],
-    ['!=3.9.*', '3.9', false], [null, '3.9', true], ['>=3.13.2', '3.13.1', false], ['>=2.7, !=3.0.*, !=3.1.*', '3.11', true],
+    ['!=3.9.*', '3.9', false], [null, '3.9', true], ['>=3.13.2', '3.13.1', false],
+    ['>=2.7, !=3.0.*, !=3.1.*', '3.11', true],
   ])('Requires-Python %s and %s: %s', (bounds, python, expected) => expect(allowsPython(bounds, python)).toBe(expected));
 });
