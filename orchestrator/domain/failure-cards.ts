@@ -133,7 +133,7 @@ export const cards = {
   // the API and the command line
   FARM_NOT_FOUND: card('project', 'never', 404, 'There is no {thing}.', 'Check the address or the name.'),
   FARM_UNAUTHORIZED: card('project', 'never', 401, 'This needs a token of the farm.',
-    'Use ./farm on the machine of the farm; it reads the token from .farm/.'),
+    'Use the command line on the machine of the farm: it reads the token from .farm/.'),
   FARM_BAD_REQUEST: card('project', 'never', 400, 'The request is not right: {why}.', 'See the API page /api/openapi.json.'),
   FARM_TOO_LARGE: card('project', 'never', 413, 'The upload is larger than {limit}.', 'Send less.'),
   FARM_NOT_UP: card('farm', 'backoff', 503, 'The farm does not answer: {why}.', 'Start it: ./farm up'),
