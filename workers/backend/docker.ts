@@ -19,6 +19,7 @@ export interface DockerOptions {
 
 /** Boxes that wait started; the oldest goes when there are more. */
 const idleMax = 4;
+const idleMsMax = 10 * 60 * 1000;
 
 /** What makes one waiting box as good as another. */
 const orderKey = ({ image, kind, limits: of }: BoxOrder): string =>
@@ -80,6 +81,9 @@ export function dockerBackend({ docker, workerId, farmId, network }: DockerOptio
       const made = create(order);
       made.catch(() => idle.get(key) === made && idle.delete(key));
       idle.set(key, made);
+      setTimeout(() => {
+        if (idle.get(key) === made && idle.delete(key)) void made.then(discard, () => undefined);
+      }, idleMsMax).unref();
       const [oldest, oldestMade] = idle.entries().next().value!;
       if (idle.size <= idleMax) return;
       idle.delete(oldest);

@@ -1,0 +1,171 @@
+/**
+ * Composition root of a worker: one process that serves the build and test queues of its pools.
+ *
+ * Environment: FARM_URL, FARM_WORKER_TOKEN, TEMPORAL_ADDRESS (needed); FARM_ID, FARM_WORKER_ID, FARM_POOLS
+ * (`linux-amd64`, several by comma), FARM_WORKER_FOLDER, FARM_CONCURRENCY, FARM_BACKEND (`docker` or `scripted`),
+ * FARM_FETCH_NETWORK (`bridge` or `host`; else found out), TEMPORAL_NAMESPACE, and for a remote Temporal
+ * TEMPORAL_TLS_CA, TEMPORAL_TLS_CERT, TEMPORAL_TLS_KEY (files). Prints `ready` when it takes work.
+ */
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdir, readFile, rm } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import Docker from 'dockerode';
+import type { BuildActivities, TestActivities } from '../orchestrator/contract/activities.ts';
+import { limits } from '../orchestrator/contract/limits.ts';
+import { buildQueue, testQueue } from '../orchestrator/contract/messages.ts';
+import { dockerBackend } from './backend/docker.ts';
+import { readHostNetwork } from './backend/host-network.ts';
+import { scriptedBackend } from './backend/scripted.ts';
+import type { Backend } from './backend/types.ts';
+import { controlDoor } from './control-door.ts';
+import { fetchStore } from './fetch-store.ts';
+import { inputCache } from './input-cache.ts';
+import { buildCell } from './run-attempt.ts';
+import { makeSdist } from './run-sdist.ts';
+import { testCell } from './run-test.ts';
+import { loadScripts } from './scripts.ts';
+import type { WorkerPorts } from './scope.ts';
+import { httpSend } from './send.ts';
+
+interface Config {
+  readonly url: string;
+  readonly token: string;
+  readonly temporal: string;
+  readonly namespace: string;
+  readonly farmId: string;
+  readonly workerId: string;
+  readonly pools: readonly string[];
+  readonly folder: string;
+  readonly concurrency: number;
+  readonly scripted: boolean;
+  readonly network: 'bridge' | 'host' | undefined;
+  readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
+}
+
+const GiB = 1024 ** 3;
+const inputCacheBytesMax = 8 * GiB;
+const graceMs = 3000;
+const forceMs = 20_000;
+const temporalTriesMsMax = 120_000;
+
+/** Reads the environment. @errors throws with every missing name */
+function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const missing = ['FARM_URL', 'FARM_WORKER_TOKEN', 'TEMPORAL_ADDRESS'].filter((name) => !env[name]);
+  if (missing.length > 0) throw new Error(`a worker needs ${missing.join(', ')} in its environment`);
+  const workerId = env['FARM_WORKER_ID'] ?? `${hostname()}-${process.pid}`;
+  const network = env['FARM_FETCH_NETWORK'];
+  return {
+    url: env['FARM_URL']!, token: env['FARM_WORKER_TOKEN']!, temporal: env['TEMPORAL_ADDRESS']!,
+    namespace: env['TEMPORAL_NAMESPACE'] ?? 'default',
+    farmId: env['FARM_ID'] ?? 'farm', workerId,
+    pools: (env['FARM_POOLS'] ?? 'linux-amd64').split(',').map((pool) => pool.trim()).filter(Boolean),
+    folder: env['FARM_WORKER_FOLDER'] ?? join(tmpdir(), `wheelfarm-${workerId}`),
+    concurrency: Math.max(1, Number(env['FARM_CONCURRENCY'] ?? limits.workerConcurrency) || 1),
+    scripted: env['FARM_BACKEND'] === 'scripted',
+    network: network === 'bridge' || network === 'host' ? network : undefined,
+    tls: { ca: env['TEMPORAL_TLS_CA'] ?? '', cert: env['TEMPORAL_TLS_CERT'] ?? '', key: env['TEMPORAL_TLS_KEY'] ?? '' },
+  };
+}
+
+/** Connects to Temporal, which may still be starting. */
+async function connect({ temporal, tls }: Config): Promise<NativeConnection> {
+  const read = (path: string) => (path === '' ? undefined : readFile(path));
+  const [ca, crt, key] = await Promise.all([read(tls.ca), read(tls.cert), read(tls.key)]);
+  const secure = ca === undefined && crt === undefined ? {} : {
+    tls: {
+      ...(ca === undefined ? {} : { serverRootCACertificate: ca }),
+      ...(crt === undefined || key === undefined ? {} : { clientCertPair: { crt, key } }),
+    },
+  };
+  const started = performance.now();
+  for (;;) {
+    try {
+      return await NativeConnection.connect({ address: temporal, ...secure });
+    } catch (error) {
+      if (performance.now() - started > temporalTriesMsMax) throw error;
+      await pause(500);
+    }
+  }
+}
+
+async function backendOf(config: Config): Promise<Backend> {
+  if (config.scripted) return scriptedBackend();
+  const network = await readHostNetwork(process.env, config.network);
+  return dockerBackend({ docker: new Docker(), workerId: config.workerId, farmId: config.farmId, network });
+}
+
+async function portsOf(config: Config, backend: Backend): Promise<WorkerPorts> {
+  const now = () => Date.now();
+  const scratch = join(config.folder, 'scratch');
+  await rm(scratch, { recursive: true, force: true });
+  await mkdir(scratch, { recursive: true });
+  return {
+    backend, scratch, workerId: config.workerId, clock: () => new Date(), newId: randomUUID,
+    door: controlDoor({
+      send: httpSend(config.url), token: config.token, now, pause,
+      cache: inputCache(join(config.folder, 'inputs'), inputCacheBytesMax, now),
+    }),
+    fetches: fetchStore(join(config.folder, 'fetched'), (key) => createHash('sha256').update(key).digest('hex').slice(0, 40)),
+    scripts: await loadScripts(),
+  };
+}
+
+/** One Temporal worker for each queue, all on one connection; builds and tests have places of their own. */
+async function workersOf(config: Config, ports: WorkerPorts, connection: NativeConnection): Promise<Worker[]> {
+  const builds: BuildActivities = { build: (order) => buildCell(ports, order), sdist: (order) => makeSdist(ports, order) };
+  const tests: TestActivities = { test: (order) => testCell(ports, order) };
+  const create = (taskQueue: string, activities: object) => Worker.create({
+    connection, taskQueue, activities, namespace: config.namespace, identity: config.workerId,
+    maxConcurrentActivityTaskExecutions: config.concurrency,
+    shutdownGraceTime: graceMs, shutdownForceTime: forceMs,
+    maxHeartbeatThrottleInterval: limits.heartbeatMs, defaultHeartbeatThrottleInterval: limits.heartbeatMs / 2,
+  });
+  return Promise.all(config.pools.flatMap((pool) => [create(buildQueue(pool), builds), create(testQueue(pool), tests)]));
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  Runtime.install({ shutdownSignals: [], logger: quietLogger() });
+  const backend = await backendOf(config);
+  await backend.closeAll().catch((error: Error) => console.error(`docker: ${error.message}`));
+  const ports = await portsOf(config, backend);
+  const connection = await connect(config);
+  const workers = await workersOf(config, ports, connection);
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    for (const worker of workers) worker.shutdown();
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  console.log('ready');
+  try {
+    await running;
+  } finally {
+    await backend.closeAll().catch((error: Error) => console.error(`docker: ${error.message}`));
+    await connection.close().catch(() => undefined);
+  }
+}
+
+/** Warnings and errors only, one line each. */
+function quietLogger() {
+  const say = (level: string, message: string, meta?: unknown) => {
+    if (level === 'WARN' || level === 'ERROR') console.error(`${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta).slice(0, 500)}`);
+  };
+  return {
+    log: say, trace: () => undefined, debug: () => undefined, info: () => undefined,
+    warn: (message: string, meta?: unknown) => say('WARN', message, meta),
+    error: (message: string, meta?: unknown) => say('ERROR', message, meta),
+  };
+}
+
+main().catch((error: Error) => {
+  console.error(error.message);
+  process.exitCode = 1;
+});

@@ -1,0 +1,200 @@
+/**
+ * One delivery of an attempt: lease, log, step events, boxes, outcome, and the end of all of it whatever happens.
+ * A failure of the project is posted as an outcome; a failure of the farm or the world is thrown, so that Temporal
+ * delivers the cell again; a lease that is over ends quietly.
+ */
+import { createReadStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { limits } from '../orchestrator/contract/limits.ts';
+import type { CellLimits } from '../orchestrator/contract/limits.ts';
+import type { BuildSpec, ImageInput, LeaseRequest, Outcome, SdistSpec, TestSpec } from '../orchestrator/contract/worker.ts';
+import { FarmError } from '../orchestrator/domain/failure.ts';
+import type { Failure } from '../orchestrator/domain/failure.ts';
+import type { Backend, Box, Judge, StepCommand } from './backend/types.ts';
+import { DoorError, isOver } from './control-door.ts';
+import type { ControlDoor, LeaseDoor } from './control-door.ts';
+import type { FetchStore } from './fetch-store.ts';
+import { logPump } from './log-pump.ts';
+import type { Script } from './scripts.ts';
+import type { LogPump } from './log-pump.ts';
+
+export interface WorkerPorts {
+  readonly door: ControlDoor;
+  readonly backend: Backend;
+  readonly fetches: FetchStore;
+  readonly scripts: readonly Script[];
+  readonly workerId: string;
+  /** For files on their way; a folder for each delivery, gone after it. */
+  readonly scratch: string;
+  /** The wall clock, for lines in the log. */
+  readonly clock: () => Date;
+  readonly newId: () => string;
+}
+
+/** What Temporal says about this delivery. */
+export interface Delivery {
+  /** Temporal's attempt number, from 1. */
+  readonly number: number;
+  readonly signal: AbortSignal;
+  /** After the signal: `cancelled` by somebody; `gone` when this worker stops or Temporal gave the delivery up. */
+  readonly why: () => 'cancelled' | 'gone';
+  readonly heartbeat: () => void;
+}
+
+export interface Scope<Spec> {
+  readonly spec: Spec;
+  readonly lease: LeaseDoor;
+  readonly signal: AbortSignal;
+  readonly folder: string;
+  readonly ports: WorkerPorts;
+  /** Opens a box that is closed with the scope; loads its image where it is not here. */
+  open(image: ImageInput, kind: 'sealed' | 'fetch', lower?: Partial<CellLimits>): Promise<Box>;
+  /** Runs a step: header in the log, events, verdict. @errors FarmError with the judge's failure; Stopped */
+  step<T>(box: Box, command: StepCommand, judge: Judge): Promise<T>;
+  /** Puts a line of the farm into the log. */
+  say(text: string): void;
+}
+
+/** Thrown inside a scope when its signal says so. */
+export class Stopped extends Error {}
+
+export type Ending<O> =
+  | { readonly state: 'posted'; readonly outcome: O }
+  /** The work said that there is nothing to post: known by its key. */
+  | { readonly state: 'known' }
+  | { readonly state: 'cancelled' }
+  /** Another delivery goes on, or the build has ended. */
+  | { readonly state: 'over' };
+
+type AnySpec = BuildSpec | TestSpec | SdistSpec;
+const farmLinesBytesMax = 64 * 1024;
+
+/**
+ * Works on one delivery and posts what `work` answers; null posts nothing.
+ * @errors FarmError of the farm or the world; Stopped where the delivery is gone without a cancel
+ */
+export async function inLease<Spec extends AnySpec, O extends Outcome>(
+  ports: WorkerPorts, delivery: Delivery, request: Omit<LeaseRequest, 'worker' | 'delivery'>,
+  ends: { readonly work: (scope: Scope<Spec>) => Promise<O | null>; readonly failed: (failure: Failure) => O; readonly cancelled: O },
+): Promise<Ending<O>> {
+  const beat = setInterval(delivery.heartbeat, limits.heartbeatMs);
+  try {
+    const grant = await ports.door.lease({ ...request, delivery: delivery.number, worker: ports.workerId });
+    const lease = ports.door.of(grant);
+    const folder = join(ports.scratch, ports.newId());
+    await mkdir(folder, { recursive: true });
+    const made = makeScope<Spec>(ports, delivery, { spec: grant.spec as Spec, lease, folder, logOffset: grant.logOffset });
+    try {
+      return await concluded(made, delivery, lease, ends);
+    } finally {
+      await made.close();
+      await rm(folder, { recursive: true, force: true });
+    }
+  } catch (error) {
+    if (isOver(error)) return { state: delivery.signal.aborted ? 'cancelled' : 'over' };
+    throw error;
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+interface MadeScope<Spec> {
+  readonly scope: Scope<Spec>;
+  readonly log: LogPump;
+  /** What broke the scope from outside a step: the door. */
+  readonly broken: () => unknown;
+  /** All step events are posted. */
+  readonly settled: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+async function concluded<Spec, O extends Outcome>(
+  { scope, log, broken, settled, close }: MadeScope<Spec>, delivery: Delivery, lease: LeaseDoor,
+  { work, failed, cancelled }: {
+    readonly work: (scope: Scope<Spec>) => Promise<O | null>; readonly failed: (failure: Failure) => O; readonly cancelled: O;
+  },
+): Promise<Ending<O>> {
+  const outcome = await work(scope).catch((error: unknown) => {
+    if (delivery.signal.aborted && delivery.why() === 'cancelled') return cancelled;
+    if (delivery.signal.aborted) throw new Stopped('the delivery is gone');
+    const cause = broken() ?? error;
+    const failure = projectFailure(cause);
+    if (failure === null) {
+      scope.say(`== ${cause instanceof FarmError ? `${cause.failure.code}: ${cause.message}` : String(cause)}`);
+      throw cause;
+    }
+    scope.say(`== ${failure.step} failed: ${failure.code}: ${failure.message}`);
+    return failed(failure);
+  });
+  const closing = close();
+  await log.close();
+  await settled();
+  if (outcome !== null) await lease.outcome(outcome);
+  await closing;
+  if (outcome === null) return { state: 'known' };
+  return outcome === cancelled ? { state: 'cancelled' } : { state: 'posted', outcome };
+}
+
+/** The failure where the project must act; null where the farm or the world failed, which is tried again. */
+function projectFailure(error: unknown): Failure | null {
+  if (!(error instanceof FarmError) || error instanceof DoorError) return null;
+  return error.failure.retry === 'never' && error.failure.blame === 'project' ? error.failure : null;
+}
+
+function makeScope<Spec extends AnySpec>(
+  ports: WorkerPorts, delivery: Delivery,
+  { spec, lease, folder, logOffset }: { spec: Spec; lease: LeaseDoor; folder: string; logOffset: number },
+): MadeScope<Spec> {
+  const boxes = new Set<Box>();
+  const inner = new AbortController();
+  const signal = AbortSignal.any([delivery.signal, inner.signal]);
+  let broken: unknown = null;
+  let posts: Promise<void> = Promise.resolve();
+  const breakOff = (error: unknown) => {
+    broken ??= error;
+    inner.abort();
+  };
+  const log = logPump({
+    append: lease.log, offset: logOffset, flushMs: limits.logFlushMs, chunkBytesMax: limits.logChunkBytesMax,
+    bytesMax: 2 * spec.limits.logBytesMax + farmLinesBytesMax, onError: breakOff, later: (call, ms) => void setTimeout(call, ms),
+  });
+  const post = (event: Parameters<LeaseDoor['event']>[0]) => {
+    posts = posts.then(() => lease.event(event)).catch(breakOff);
+  };
+  const scope: Scope<Spec> = {
+    spec, lease, signal, folder, ports,
+    say: log.line,
+    async open(image, kind, lower = {}) {
+      await ports.backend.ensureImage(image, async () => {
+        return createReadStream(await lease.input({ sha256: image.tarSha256, bytes: image.bytes }));
+      });
+      stopIf(signal);
+      const box = await ports.backend.open({ image, kind, limits: { ...spec.limits, ...lower } });
+      boxes.add(box);
+      stopIf(signal);
+      return box;
+    },
+    async step<T>(box: Box, command: StepCommand, judge: Judge): Promise<T> {
+      stopIf(signal);
+      log.line(`== ${command.step} ${ports.clock().toISOString().slice(11, 19)}`);
+      post({ step: command.step, state: 'started' });
+      const exit = await box.run(command, log.write, signal);
+      post({ step: command.step, state: 'ended', ms: exit.ms });
+      stopIf(signal);
+      const verdict = judge(exit);
+      if (!verdict.ok) throw new FarmError(verdict.failure);
+      return verdict.value as T;
+    },
+  };
+  const close = async () => {
+    const open = [...boxes];
+    boxes.clear();
+    await Promise.allSettled(open.map((box) => box.close()));
+  };
+  return { scope, log, broken: () => broken, settled: () => posts, close };
+}
+
+function stopIf(signal: AbortSignal): void {
+  if (signal.aborted) throw new Stopped('stopped');
+}
