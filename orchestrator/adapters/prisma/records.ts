@@ -90,6 +90,7 @@ async function describeInput(tx: Tx, buildId: string, target: string): ReturnTyp
   const outcome = attempt.outcome as { grafted?: { path: string; sha256: string; soname?: string }[] } | null;
   return {
     plan, attemptId: attempt.id, target, builtSha256: attempt.builtSha256, builtFilename: attempt.builtFilename,
+    image: { name: asRow(attempt.row)?.image ?? '', key: attempt.imageKey },
     lock: asLock(attempt.lock), grafted: outcome?.grafted ?? [], siblings,
     tested: (asRow(attempt.row)?.test ?? 'none') !== 'none',
   };

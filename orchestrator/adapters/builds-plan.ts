@@ -1,0 +1,123 @@
+import type { BuildRequest, PlanView } from '../contract/api.ts';
+import { buildQueue, testQueue, type CellRef, type ReleaseOrder } from '../contract/messages.ts';
+import { fail, type Failure } from '../domain/failure.ts';
+import { canonicalText, matchesGlob, orderCells, planBuild, planCore, type Plan, type PlanCell, type PlanRow } from '../domain/plan.ts';
+import { allowsPython } from '../domain/version.ts';
+import type { Catalogue } from '../ports.ts';
+import type { Resolved } from './builds-resolve.ts';
+import type { Build, Cell } from './prisma/client/client.ts';
+import type { Database, Tx } from './prisma/database.ts';
+import { asFailure, asPlan, sha256Of } from './prisma/rows.ts';
+import { isNative } from './prisma/specs.ts';
+
+/** A plan without its cut-off: what two requests have in common. */
+export interface Draft {
+  readonly plan: Plan;
+  readonly coreSha256: string;
+  readonly resolved: Resolved;
+}
+
+/**
+ * Plans what was resolved. The cut-off is still empty: `withCutoff` sets it.
+ * @errors FARM_IMAGE_MISSING, FARM_TARGETS_EMPTY, FARM_REQUIRES_PYTHON
+ */
+export async function draftPlan(
+  catalogue: Catalogue, resolved: Resolved, order: { readonly request: BuildRequest; readonly builder: string },
+): Promise<Draft> {
+  const [rows, policy] = await Promise.all([catalogue.planRows(), catalogue.policy()]);
+  const { project, displayName, version, source, requiresPython } = resolved;
+  const globs = order.request.targets;
+  const plan = planBuild({
+    project, displayName, version, source, builder: order.builder, cutoff: '', globs, rows, policy,
+    allowsPython: (python) => allowsPython(requiresPython, python),
+  });
+  if (rows.length === 0) fail('FARM_IMAGE_MISSING', 'plan', { image: 'any image of the catalogue' });
+  const what = `${project}==${version}`;
+  if (!rows.some((row) => globs.length === 0 || globs.some((glob) => matchesGlob(glob, row.target)))) {
+    fail('FARM_TARGETS_EMPTY', 'plan', { globs: globs.join(' '), what });
+  }
+  if (plan.cells.length === 0) fail('FARM_REQUIRES_PYTHON', 'plan', { project, requires: requiresPython ?? '' });
+  return { plan, coreSha256: sha256Of(planCore(plan)), resolved };
+}
+
+/** The plan with the cut-off of the newest equal one, else `now`: an unchanged plan keeps its digest. */
+export async function withCutoff(tx: Tx, draft: Draft, now: string): Promise<{ plan: Plan; text: string; sha256: string }> {
+  const before = await tx.plan.findFirst({ where: { coreSha256: draft.coreSha256 }, orderBy: { createdAt: 'desc' } });
+  const plan = { ...draft.plan, cutoff: before ? asPlan(before.text).cutoff : now };
+  const text = canonicalText(plan);
+  return { plan, text, sha256: sha256Of(text) };
+}
+
+/**
+ * Whether a cell is to be built by the next build of its plan: open ones, cancelled ones, and those that the farm or
+ * the world failed; what the project is to blame for only when it is asked for `again`.
+ */
+export function needsWork(cell: Pick<Cell, 'state' | 'tested' | 'failure' | 'testFailure'>, again: boolean): boolean {
+  const retry = (value: Failure | null): boolean => again || value?.blame !== 'project';
+  if (cell.state === 'failed') return retry(asFailure(cell.failure));
+  if (cell.state === 'succeeded' && cell.tested === 'failed') return retry(asFailure(cell.testFailure));
+  return ['queued', 'running', 'cancelled'].includes(cell.state);
+}
+
+/** Whether a build that left nothing to build still did not publish what it has, by no fault of the project. */
+export function needsPublishing(last: Pick<Build, 'state' | 'failure'> | null): boolean {
+  if (!last) return true;
+  return last.state === 'cancelled' || (last.state === 'failed' && asFailure(last.failure)?.blame !== 'project');
+}
+
+/** The order of a build for its workflow: its open cells with the queues of the row that will be taken. */
+export async function orderOf(tx: Tx, buildId: string): Promise<ReleaseOrder> {
+  const build = await tx.build.findUniqueOrThrow({ where: { id: buildId }, include: { plan: true } });
+  const open = await tx.cell.findMany({ where: { planSha256: build.planSha256, state: { in: ['queued', 'running'] } }, select: { target: true } });
+  const images = await tx.image.findMany({ select: { name: true, key: true } });
+  const there = new Set(images.map(({ name, key }) => `${name} ${key}`));
+  const rowOf = (cell: PlanCell): PlanRow | undefined =>
+    cell.rows.find((row) => there.has(`${row.image} ${row.imageKey}`)) ?? cell.rows[0];
+  const targets = new Set(open.map(({ target }) => target));
+  const cells = asPlan(build.plan.text).cells.filter((cell) => targets.has(cell.target));
+  const refs = new Map(cells.flatMap((cell): [string, CellRef][] => {
+    const row = rowOf(cell);
+    return row ? [[cell.target, [cell.target, buildQueue(row.buildPool), row.test === 'none' ? '' : testQueue(row.testPool)]]] : [];
+  }));
+  const native = new Set(cells.filter((cell) => cell.rows.some(isNative)).map((cell) => cell.target));
+  const { scout, chains } = orderCells(cells, native);
+  return {
+    buildId, scout: (scout === null ? null : refs.get(scout)) ?? null,
+    chains: chains.map((chain) => chain.flatMap((target) => { const ref = refs.get(target); return ref ? [ref] : []; })),
+  };
+}
+
+/** A plan as people see it, with what earlier attempts of the project let expect. */
+export async function planView(database: Database, draft: Draft, now: string): Promise<PlanView> {
+  const { prisma } = database;
+  const { plan, sha256 } = await withCutoff(prisma, draft, now);
+  const [cells, expected, last] = await Promise.all([
+    prisma.cell.findMany({ where: { planSha256: sha256 } }),
+    expectations(prisma, plan.project),
+    prisma.build.findFirst({ where: { planSha256: sha256 }, orderBy: { startedAt: 'desc' } }),
+  ]);
+  const known = new Map(cells.map((cell) => [cell.target, cell]));
+  const { source } = plan;
+  return {
+    sha256, project: plan.project, version: plan.version, cutoff: plan.cutoff, origin: source.origin,
+    sdist: { sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes },
+    sourceDateEpoch: source.sourceDateEpoch,
+    cells: plan.cells.map(({ target, tier, rows }) => ({
+      target, tier, state: known.get(target)?.state ?? 'queued',
+      rows: rows.map(({ image, imageKey, build, test, floor, buildPool }) => ({ image, imageKey, build, test, floor, buildPool })),
+      expectedMs: expected.get(target)?.ms ?? null, expectedBytes: expected.get(target)?.bytes ?? null,
+    })),
+    unchanged: cells.length > 0 && last !== null && last.state !== 'running'
+      && !cells.some((cell) => needsWork(cell, false)) && !needsPublishing(last),
+  };
+}
+
+/** Mean time and size of what was really built of a project, for each target. */
+async function expectations(tx: Tx, project: string): Promise<ReadonlyMap<string, { ms: number; bytes: number | null }>> {
+  const rows = await tx.$queryRaw<{ target: string; ms: number; bytes: number | null }[]>`
+    select a.target, avg(extract(epoch from a.ended_at - a.started_at) * 1000)::float8 as ms, avg(a.wheel_bytes)::float8 as bytes
+    from attempt a join build b on b.id = a.build_id join plan p on p.sha256 = b.plan_sha256 join release r on r.id = p.release_id
+    where r.project = ${project} and a.state = 'succeeded' and a.reused_from is null and a.ended_at is not null
+    group by a.target`;
+  return new Map(rows.map(({ target, ms, bytes }) => [target, { ms: Math.round(ms), bytes: bytes === null ? null : Math.round(bytes) }]));
+}

@@ -1,0 +1,98 @@
+import { randomUUID } from 'node:crypto';
+import type { SourceView } from '../contract/api.ts';
+import { limits } from '../contract/limits.ts';
+import { fail, failure, FarmError } from '../domain/failure.ts';
+import type { BlobStore, Sources, Workflows } from '../ports.ts';
+import { resolveSdist, type GivenSdist, type ResolvePorts } from './builds-resolve.ts';
+import type { Changes } from './prisma/changes.ts';
+import type { Source } from './prisma/client/client.ts';
+import type { Database } from './prisma/database.ts';
+import { asFailure } from './prisma/rows.ts';
+import { sourceView } from './prisma/views.ts';
+
+export interface SourcePorts {
+  readonly database: Database;
+  readonly changes: Changes;
+  readonly blobs: BlobStore;
+  readonly workflows: Workflows;
+  readonly resolve: ResolvePorts;
+}
+
+const waitPollMs = 1000;
+
+/** Port Sources: an sdist file is ready at once, the sdist of a folder is made by a workflow. */
+export function prismaSources(ports: SourcePorts): Sources {
+  const { database: { prisma }, changes, blobs, workflows } = ports;
+  const viewOf = async (source: Source): Promise<SourceView> =>
+    sourceView(source, source.sdistSha256 ? await blobs.size(source.sdistSha256) : 0);
+  return {
+    async add({ kind, filename, sha256, epoch, body }) {
+      const bytesMax = kind === 'file' ? limits.sdistBytesMax : limits.folderBytesMax;
+      const stored = await blobs.put(body, { sha256, bytesMax });
+      // A source that failed or was cancelled is tried anew under a new id.
+      const before = await prisma.source.findFirst({
+        where: { kind, sha256, filename, sourceDateEpoch: epoch, state: { in: ['ready', 'making'] } }, orderBy: { createdAt: 'desc' },
+      });
+      if (before) return viewOf(before);
+      if (kind === 'file') await resolveSdist(ports.resolve, { origin: 'file', sha256, filename, epoch }, null);
+      const source = await prisma.source.create({
+        data: {
+          id: randomUUID(), kind, sha256, filename, bytes: BigInt(stored.bytes), sourceDateEpoch: epoch,
+          ...(kind === 'file' ? { state: 'ready', sdistSha256: sha256, sdistFilename: filename } : { state: 'making' }),
+        },
+      });
+      if (kind === 'folder') await startMaking(ports, source.id);
+      return viewOf(source);
+    },
+    view: async (id) => viewOf(await findSource(ports, id)),
+    async cancel(id) {
+      await workflows.cancelSdist(id);
+      await prisma.$transaction(async (tx) => {
+        await tx.source.updateMany({ where: { id, state: 'making' }, data: { state: 'cancelled' } });
+        await changes.tell(tx, 'farm_source', id);
+      });
+    },
+  };
+}
+
+/** Where Temporal does not answer now the sweeper starts the workflow later. */
+export async function startMaking({ workflows }: Pick<SourcePorts, 'workflows'>, id: string): Promise<void> {
+  await workflows.startSdist(id).catch(() => undefined);
+}
+
+async function findSource({ database }: Pick<SourcePorts, 'database'>, id: string): Promise<Source> {
+  return await database.prisma.source.findUnique({ where: { id } }) ?? fail('FARM_NOT_FOUND', 'sdist', { thing: `source ${id}` });
+}
+
+/**
+ * The sdist of a source; waits while it is being made.
+ * @errors the failure of its making; FARM_CANCELLED; FARM_BUILD_TIMEOUT
+ */
+export async function sdistOfSource(ports: SourcePorts, id: string): Promise<GivenSdist> {
+  const deadline = Date.now() + limits.stepMsMax.sdist;
+  let source = await findSource(ports, id);
+  while (source.state === 'making' && Date.now() < deadline) {
+    await nextChange(ports.changes, id);
+    source = await findSource(ports, id);
+  }
+  if (source.state === 'making') fail('FARM_BUILD_TIMEOUT', 'sdist', { step: 'sdist', limit: `${limits.stepMsMax.sdist / 60_000} minutes` });
+  if (source.state === 'cancelled') fail('FARM_CANCELLED', 'sdist', { who: 'the one who asked for it' });
+  const { sdistSha256: sha256, sdistFilename: filename } = source;
+  if (source.state !== 'ready' || !sha256 || !filename) {
+    throw new FarmError(asFailure(source.failure) ?? failure('FARM_INTERNAL', 'sdist', { why: `source ${id} has no sdist` }));
+  }
+  return { origin: source.kind === 'folder' ? 'folder' : 'file', sha256, filename, epoch: source.sourceDateEpoch };
+}
+
+function nextChange(changes: Changes, id: string): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      stop();
+      resolve();
+    };
+    const timer = setTimeout(() => done(), waitPollMs);
+    const stop = changes.on('farm_source', id, () => done());
+  });
+}
+

@@ -1,0 +1,55 @@
+import { releaseWorkflowId, sdistWorkflowId } from '../contract/messages.ts';
+import { failure } from '../domain/failure.ts';
+import { startWorkflow, type BuildPorts } from './builds.ts';
+
+const sweepMs = 30_000;
+/** A workflow that ends and the row that it wrote just before are not seen at the same moment. */
+const settleMs = 60_000;
+const rowsAtOnce = 200;
+
+/**
+ * Starts what has a row and no workflow, asks again for cancels that did not arrive, and ends what has lost its
+ * workflow for good. Sweeps at once and every 30 seconds; the answer stops it.
+ */
+export function startSweeper(ports: BuildPorts, onError: (error: unknown) => void): () => void {
+  let busy = false;
+  const turn = (): void => {
+    if (busy) return;
+    busy = true;
+    sweep(ports).catch(onError).finally(() => { busy = false; });
+  };
+  turn();
+  const timer = setInterval(turn, sweepMs);
+  return () => clearInterval(timer);
+}
+
+/** One sweep. */
+export async function sweep(ports: BuildPorts): Promise<void> {
+  const { database: { prisma }, workflows, records, clock } = ports;
+  const before = new Date(clock.now().getTime() - settleMs);
+  const builds = await prisma.build.findMany({ where: { state: 'running' }, orderBy: { startedAt: 'asc' }, take: rowsAtOnce });
+  for (const { id, workflowStartedAt, cancelRequestedAt } of builds) {
+    if (cancelRequestedAt && !workflowStartedAt) await records.endBuild(id, 'cancelled');
+    else if (!workflowStartedAt) await startWorkflow(ports, id);
+    else if (cancelRequestedAt && await workflows.isOpen(releaseWorkflowId(id))) await workflows.cancelRelease(id);
+    else if (workflowStartedAt < before && !await workflows.isOpen(releaseWorkflowId(id))) await endLost(ports, id, cancelRequestedAt !== null);
+  }
+  const sources = await prisma.source.findMany({ where: { state: 'making', createdAt: { lt: before } }, take: rowsAtOnce });
+  for (const { id } of sources) {
+    if (await workflows.isOpen(sdistWorkflowId(id))) continue;
+    await workflows.startSdist(id);
+    if (!await workflows.isOpen(sdistWorkflowId(id))) await records.recordSdistFailure(id, lost('sdist'));
+  }
+}
+
+/** A server that lost its state takes the id again; one that knows it as closed does not. */
+async function endLost({ database, workflows, records }: BuildPorts, id: string, cancelled: boolean): Promise<void> {
+  if (cancelled) return records.endBuild(id, 'cancelled');
+  await database.prisma.build.updateMany({ where: { id }, data: { workflowStartedAt: null } });
+  await startWorkflow({ database, workflows }, id);
+  if (await workflows.isOpen(releaseWorkflowId(id))) return;
+  await records.endBuild(id, 'failed', lost('publish'));
+}
+
+const lost = (step: 'sdist' | 'publish') =>
+  failure('FARM_INTERNAL', step, { why: 'the workflow ended without a result' });

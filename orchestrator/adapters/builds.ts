@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import type { BuildRequest, BuildView } from '../contract/api.ts';
+import { fail } from '../domain/failure.ts';
+import type { Builds, Catalogue, Clock, Records } from '../ports.ts';
+import { draftPlan, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
+import { resolveSdist, resolveWhat } from './builds-resolve.ts';
+import { sdistOfSource, type SourcePorts } from './builds-sources.ts';
+import { buildWatch } from './builds-watch.ts';
+import { asJson, type Tx } from './prisma/database.ts';
+import { wholeSecond } from './prisma/specs.ts';
+import { buildViews } from './prisma/views.ts';
+
+export interface BuildPorts extends SourcePorts {
+  readonly catalogue: Catalogue;
+  readonly clock: Clock;
+  readonly records: Records;
+  /** `wheelfarm 0.1.0`: part of every attempt key. */
+  readonly builder: string;
+  /** Address of the farm's index for the answers. */
+  readonly index: string;
+}
+
+/** Port Builds. */
+export function prismaBuilds(ports: BuildPorts): Builds {
+  const { database, workflows, records } = ports;
+  const { prisma } = database;
+  const views = (ids: readonly string[], started: boolean): Promise<readonly BuildView[]> =>
+    buildViews(database, ids, { started, index: ports.index });
+  const view = async (id: string, started = true): Promise<BuildView> => (await views([id], started))[0] as BuildView;
+  const watch = buildWatch(ports.changes, (id) => view(id));
+  return {
+    plan: async (request) => planView(database, await draft(ports, request), wholeSecond(ports.clock.now())),
+    async start(request) {
+      const { buildId, started } = await record(ports, await draft(ports, request), request);
+      if (started) await startWorkflow(ports, buildId);
+      return view(buildId, started);
+    },
+    view: (id) => view(id),
+    async newest(limit) {
+      const rows = await prisma.build.findMany({ orderBy: { startedAt: 'desc' }, take: limit, select: { id: true } });
+      return views(rows.map(({ id }) => id), true);
+    },
+    async cancel(id, by) {
+      const build = await prisma.build.findUnique({ where: { id } });
+      if (!build) fail('FARM_NOT_FOUND', 'plan', { thing: `build ${id}` });
+      await prisma.$transaction(async (tx) => {
+        await tx.build.updateMany({
+          where: { id, state: 'running', cancelRequestedAt: null }, data: { cancelRequestedAt: new Date(), cancelledBy: by },
+        });
+        await ports.changes.tell(tx, 'farm_build', id);
+      });
+      // Not started: nobody else would end it. Where Temporal does not answer the sweeper asks again.
+      if (!build.workflowStartedAt) await records.endBuild(id, 'cancelled');
+      else await workflows.cancelRelease(id).catch(() => undefined);
+    },
+    watch,
+  };
+}
+
+async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft> {
+  const resolved = request.source
+    ? await resolveSdist(ports.resolve, await sdistOfSource(ports, request.source))
+    : await resolveWhat(ports.resolve, request.what);
+  return draftPlan(ports.catalogue, resolved, { request, builder: ports.builder });
+}
+
+/**
+ * Writes release, plan, cells and build, one request for a plan after the other. `started` false where the plan is
+ * unchanged and nothing is left to do; a build that goes on already is joined.
+ */
+async function record(
+  ports: BuildPorts, wanted: Draft, request: BuildRequest,
+): Promise<{ readonly buildId: string; readonly started: boolean }> {
+  return ports.database.prisma.$transaction(async (tx) => {
+    await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${wanted.coreSha256}, 0))`;
+    const planSha256 = await writePlan(tx, wanted, wholeSecond(ports.clock.now()));
+    const last = await tx.build.findFirst({ where: { planSha256 }, orderBy: { startedAt: 'desc' } });
+    if (last?.state === 'running') return { buildId: last.id, started: true };
+    const again = request.again ?? false;
+    const cells = await tx.cell.findMany({ where: { planSha256 } });
+    const open = cells.filter((cell) => needsWork(cell, again)).map(({ target }) => target);
+    if (last && open.length === 0 && !needsPublishing(last)) return { buildId: last.id, started: false };
+    const build = await tx.build.create({
+      data: { id: randomUUID(), planSha256, again, ...(request.limits ? { limits: asJson(request.limits) } : {}) },
+    });
+    await resetCells(tx, planSha256, open);
+    await ports.changes.tell(tx, 'farm_build', build.id);
+    return { buildId: build.id, started: true };
+  });
+}
+
+async function writePlan(tx: Tx, wanted: Draft, now: string): Promise<string> {
+  const { resolved } = wanted;
+  const { plan, text, sha256 } = await withCutoff(tx, wanted, now);
+  const { project, version, source } = plan;
+  await tx.project.createMany({ data: [{ name: project, displayName: plan.displayName }], skipDuplicates: true });
+  const key = { project, version, sdistSha256: source.sdistSha256 };
+  await tx.release.createMany({
+    data: [{
+      id: randomUUID(), ...key, sdistFilename: source.sdistFilename, origin: source.origin,
+      requiresPython: resolved.requiresPython, upstreamFiles: asJson(resolved.upstreamFiles),
+    }],
+    skipDuplicates: true,
+  });
+  const release = await tx.release.update({
+    where: { project_version_sdistSha256: key }, data: { upstreamFiles: asJson(resolved.upstreamFiles) },
+  });
+  await tx.plan.createMany({
+    data: [{ sha256, coreSha256: wanted.coreSha256, releaseId: release.id, text }], skipDuplicates: true,
+  });
+  await tx.cell.createMany({
+    data: plan.cells.map(({ target }) => ({ planSha256: sha256, target })), skipDuplicates: true,
+  });
+  return sha256;
+}
+
+/** Cells that are built anew forget what they were; their earlier attempts stay. */
+async function resetCells(tx: Tx, planSha256: string, targets: readonly string[]): Promise<void> {
+  await tx.$executeRaw`
+    update cell set state = 'queued', step = null, tested = null, wheel_sha256 = null, wheel_filename = null,
+      covered_by = null, attempt_id = null, failure = null, test_failure = null, notes = '[]', updated_at = now()
+    where plan_sha256 = ${planSha256} and target = any(${[...targets]})`;
+}
+
+/** Starts the workflow of a build. Where Temporal does not answer, the row stays and the sweeper tries again. */
+export async function startWorkflow(
+  { database, workflows }: Pick<BuildPorts, 'database' | 'workflows'>, buildId: string,
+): Promise<boolean> {
+  const { prisma } = database;
+  const build = await prisma.build.findUnique({ where: { id: buildId } });
+  if (!build || build.state !== 'running' || build.workflowStartedAt) return false;
+  try {
+    await workflows.startRelease(await orderOf(prisma, buildId));
+  } catch {
+    return false;
+  }
+  await prisma.build.updateMany({ where: { id: buildId, workflowStartedAt: null }, data: { workflowStartedAt: new Date() } });
+  return true;
+}

@@ -1,0 +1,38 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { fail } from '../../domain/failure.ts';
+
+export interface GuardOptions {
+  /** Changes something under `/api/`. */
+  readonly apiToken: string;
+  /** Everything under `/worker/`. */
+  readonly workerToken: string;
+  /** Names in the Host header that are answered, without port; null for every name. */
+  readonly hosts: readonly string[] | null;
+}
+
+const reading = new Set(['GET', 'HEAD', 'OPTIONS']);
+
+/**
+ * Lets nobody in without the right token. On a loopback address the Host header must name this machine: a page of a
+ * stranger whose name was pointed at 127.0.0.1 (DNS rebinding) could read the farm else.
+ */
+export function guard(app: FastifyInstance, { apiToken, workerToken, hosts }: GuardOptions): void {
+  const allowed = hosts ? new Set(['localhost', '127.0.0.1', '[::1]', ...hosts.map((host) => host.toLowerCase())]) : null;
+  app.addHook('onRequest', async (request) => {
+    if (allowed && !allowed.has(hostOf(request))) fail('FARM_BAD_REQUEST', 'plan', { why: 'the Host header names another machine' });
+    const path = request.url.split('?')[0] ?? '';
+    if (path.startsWith('/worker/') && !isToken(request, workerToken)) fail('FARM_UNAUTHORIZED', 'plan');
+    if (path.startsWith('/api/') && !reading.has(request.method) && !isToken(request, apiToken)) fail('FARM_UNAUTHORIZED', 'plan');
+  });
+}
+
+const hostOf = (request: FastifyRequest): string => (request.headers.host ?? '').toLowerCase().replace(/:\d+$/, '');
+
+/** Compares digests, so that neither content nor length shows in the time it takes. */
+function isToken(request: FastifyRequest, token: string): boolean {
+  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  return timingSafeEqual(sha256(given), sha256(token)) && token !== '';
+}
+
+const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();

@@ -1,0 +1,80 @@
+import { isAbsolute, join } from 'node:path';
+
+/** What a process of the control plane needs to know. Read once from the environment; frozen. */
+export interface Config {
+  readonly databaseUrl: string;
+  /** `host:port` */
+  readonly temporalAddress: string;
+  /** Folder of the blob store. */
+  readonly blobsFolder: string;
+  /** Where clients reach the farm, no slash at the end: `http://127.0.0.1:8421`. */
+  readonly url: string;
+  readonly listen: string;
+  readonly port: number;
+  /** Folder of this farm's state. */
+  readonly home: string;
+  /** Folder of the farm's keys, mode 0700. */
+  readonly keysFolder: string;
+  /** Folder of the images that set-up made. */
+  readonly cacheFolder: string;
+  readonly farmId: string;
+  readonly apiToken: string;
+  readonly workerToken: string;
+  /** Base of the upstream index; null: what pip is set to use. */
+  readonly upstream: string | null;
+  /** The pool that makes sdists of folders. */
+  readonly sdistPool: string;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const tokenLengthMin = 16;
+
+/**
+ * Reads the configuration.
+ * @errors one Error that lists everything that is wrong
+ */
+export function readConfig(environment: Environment): Config {
+  const wrong: string[] = [];
+  const text = (name: string): string => {
+    const value = environment[name] ?? '';
+    if (value === '') wrong.push(`${name} is not set`);
+    return value;
+  };
+  const folder = (name: string): string => {
+    const value = text(name);
+    if (value !== '' && !isAbsolute(value)) wrong.push(`${name} is no absolute path: ${value}`);
+    return value;
+  };
+  const token = (name: string): string => {
+    const value = text(name);
+    if (value !== '' && value.length < tokenLengthMin) wrong.push(`${name} has fewer than ${tokenLengthMin} characters`);
+    return value;
+  };
+  const home = folder('FARM_HOME');
+  const config: Config = {
+    databaseUrl: text('DATABASE_URL'), temporalAddress: text('TEMPORAL_ADDRESS'), blobsFolder: folder('FARM_BLOBS'),
+    url: readUrl(text('FARM_URL'), wrong), listen: environment['FARM_LISTEN'] || '127.0.0.1',
+    port: readPort(text('FARM_PORT'), wrong), home, keysFolder: join(home, 'keys'), cacheFolder: folder('FARM_CACHE'),
+    farmId: text('FARM_ID'), apiToken: token('FARM_API_TOKEN'), workerToken: token('FARM_WORKER_TOKEN'),
+    upstream: environment['FARM_UPSTREAM'] || null,
+    sdistPool: environment['FARM_SDIST_POOL'] || 'linux-amd64',
+  };
+  if (wrong.length > 0) throw new Error(`The configuration is not right:\n  ${wrong.join('\n  ')}`);
+  return Object.freeze(config);
+}
+
+function readUrl(value: string, wrong: string[]): string {
+  if (value === '') return value;
+  if (!URL.canParse(value) || !/^https?:$/.test(new URL(value).protocol)) wrong.push(`FARM_URL is no http address: ${value}`);
+  return value.replace(/\/+$/, '');
+}
+
+function readPort(value: string, wrong: string[]): number {
+  const port = Number(value);
+  if (value !== '' && !(Number.isInteger(port) && port >= 0 && port <= 65_535)) wrong.push(`FARM_PORT is no port: ${value}`);
+  return port;
+}
+
+/** Whether only this machine reaches an address. */
+export const isLoopback = (listen: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(listen);

@@ -1,0 +1,89 @@
+/** Composition root of the control plane's HTTP side: API, worker door, index and pages in one process. */
+import { randomUUID } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { folderBlobs } from './adapters/blobs-fs.ts';
+import { startSweeper } from './adapters/builds-sweeper.ts';
+import { prismaBuilds, type BuildPorts } from './adapters/builds.ts';
+import { prismaSources } from './adapters/builds-sources.ts';
+import { fileCatalogue } from './adapters/catalogue-file.ts';
+import { indexPostgres } from './adapters/index-postgres.ts';
+import { indexStatements } from './adapters/index-statements.ts';
+import { pageCache } from './adapters/page-cache.ts';
+import { prismaAttempts, prismaTallies } from './adapters/prisma/attempts.ts';
+import { openChanges } from './adapters/prisma/changes.ts';
+import { openDatabase } from './adapters/prisma/database.ts';
+import { prismaRecords } from './adapters/prisma/records.ts';
+import { prismaWorkerDoor } from './adapters/prisma/worker-door.ts';
+import { localSigner } from './adapters/sigstore/local-signer.ts';
+import { openLocalAuthority } from './adapters/sigstore/local.ts';
+import { pgLogStore } from './adapters/sigstore/log-store-pg.ts';
+import { temporalWorkflows } from './adapters/temporal-client.ts';
+import { upstreamAddress } from './adapters/upstream-address.ts';
+import { upstreamHttp } from './adapters/upstream-http.ts';
+import { lateUpstream } from './adapters/upstream-late.ts';
+import { upstreamIndex } from './adapters/upstream.ts';
+import { makeApp } from './api/app.ts';
+import { registerIndexRoutes } from './api/routes/index-routes.ts';
+import { isLoopback, readConfig } from './config.ts';
+
+const config = readConfig(process.env);
+const clock = { now: () => new Date() };
+const say = (message: unknown): void => console.error(message instanceof Error ? message.stack : message);
+const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+
+const database = openDatabase(config.databaseUrl);
+const { pool } = database;
+const changes = openChanges(database);
+const blobs = folderBlobs(config.blobsFolder, pool);
+const catalogue = fileCatalogue({ imagesFolder: join(import.meta.dirname, '..', 'images'), cacheFolder: config.cacheFolder, blobs, pool });
+const authority = await openLocalAuthority({ folder: config.keysFolder, farmId: config.farmId, now: clock.now });
+const signer = localSigner({ authority, log: pgLogStore(pool) });
+const upstream = lateUpstream(async () => {
+  const address = await upstreamAddress({ setting: config.upstream, home: config.home, env: process.env });
+  return upstreamIndex({ http: await upstreamHttp(address), pool, blobs, clock, folder: join(config.blobsFolder, 'downloads') });
+});
+const pages = pageCache({ databaseUrl: config.databaseUrl, folder: join(config.home, 'pages'), planeId: randomUUID(), log: say });
+const workflows = temporalWorkflows(config.temporalAddress, config.sdistPool);
+const ports: BuildPorts = {
+  database, changes, blobs, workflows, catalogue, clock, resolve: { blobs, upstream, sdists: new Map() },
+  records: prismaRecords({ database, changes, blobs }),
+  builder: `wheelfarm ${version}`, index: `${config.url}/simple/`,
+};
+const builds = prismaBuilds(ports);
+
+const app = await makeApp({
+  guard: {
+    apiToken: config.apiToken, workerToken: config.workerToken,
+    hosts: isLoopback(config.listen) ? [new URL(config.url).hostname] : null,
+  },
+  facts: {
+    farmId: config.farmId, version, url: config.url, startedAt: clock.now(), clock,
+    trustFingerprint: async () => (await signer.trustConfig()).fingerprint,
+  },
+  builds, attempts: prismaAttempts(ports), sources: prismaSources(ports), tallies: prismaTallies(database),
+  door: prismaWorkerDoor(ports), onFault: say,
+  more: [(server) => registerIndexRoutes(server, {
+    pages, upstream, blobs, signer, builds,
+    statements: indexStatements(pool, { identity: signer.identity, issuer: signer.issuer }),
+  })],
+});
+await pages.start();
+// Pages hold absolute links: another port or address writes them again.
+await indexPostgres({ pool, clock, origin: () => config.url }).refresh().catch(say);
+const stopSweeper = startSweeper(ports, say);
+await app.listen({ host: config.listen, port: config.port });
+console.log(`ready: ${config.url}`);
+
+let closing = false;
+async function close(): Promise<void> {
+  if (closing) return;
+  closing = true;
+  stopSweeper();
+  await app.close();
+  await pages.stop();
+  await workflows.close();
+  await changes.close();
+  await database.close();
+}
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => void close().catch(say));
