@@ -27,6 +27,7 @@ HEADER_MISSING = (
 NOTES_MAX = 20
 # setuptools puts CFLAGS of the environment in the place of the interpreter's own, which hold these (measured with 84.2).
 USUAL_FLAGS = "-O2 -DNDEBUG -fwrapv -Wall"
+COMPILER_ERROR = re.compile(r"(?:^|\s)(?:fatal )?error: ")
 NO_INPUT = {"-v", "-V", "--version", "--help", "-dumpmachine", "-dumpversion", "-dumpfullversion", "-qversion"}
 
 
@@ -57,11 +58,13 @@ class Output:
     def __init__(self):
         self.tail = collections.deque(maxlen=400)
         self.headers = {}
+        self.errors = 0
 
     def take(self, line):
         sys.stdout.write(line)
         sys.stdout.flush()
         self.tail.append(line.rstrip("\n"))
+        self.errors += 1 if COMPILER_ERROR.search(line) else 0
         for pattern in HEADER_MISSING:
             found = pattern.search(line)
             if found and len(self.headers) < NOTES_MAX:
@@ -198,6 +201,8 @@ def build(order):
     wheel, tags = one_wheel(order)
     platforms = {tag.platform for tag in tags}
     calls, failures = compiler_calls(order["compilerLog"])
+    # A wrapper that becomes the compiler logs no exit status: then the errors that were printed are counted.
+    failures = max(failures, min(calls, output.errors))
     notes = [f"built without {header}: the compiler did not find it, and the build went on"
              for header in output.headers]
     return {

@@ -147,14 +147,21 @@ def make_environment(env):
         raise StepFailure("FARM_CONTAINER_BROKE", {"why": clip(f"venv: {made.stdout}{made.stderr}", 400)})
 
 
-def install(env, paths, extra=()):
+def outside_pip(python):
+    """This interpreter's pip, working on another one: what `pip --python` does, without its second start."""
+    import pip
+
+    runner = os.path.join(os.path.dirname(pip.__file__), "__pip-runner__.py")
+    return [python, runner, "--isolated", "--disable-pip-version-check", "--no-cache-dir"]
+
+
+def install(env, paths):
     """Installs wheels as they are: no index, no dependencies, no byte code, no configuration of the machine."""
     if not paths:
         return
     command = [
-        sys.executable, "-m", "pip", "--isolated", "--python", os.path.join(env, "bin", "python"),
-        "--disable-pip-version-check", "--no-cache-dir", "install", "--no-index", "--no-deps", "--no-compile",
-        "--no-warn-script-location", "--root-user-action", "ignore", "--quiet", *extra, *paths,
+        *outside_pip(os.path.join(env, "bin", "python")), "install", "--no-index", "--no-deps", "--no-compile",
+        "--no-warn-script-location", "--root-user-action", "ignore", "--quiet", *paths,
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     print(done.stdout + done.stderr, end="", flush=True)

@@ -1,6 +1,6 @@
 """Step repair: makes a native wheel portable with auditwheel; a pure one passes as it is. Sealed.
 
-Order: {wheel: path, out: folder, target, libraryPath?: colon-separated folders of the target's own libraries}
+Order: {wheel: path, out: folder, target, sourceDateEpoch, libraryPath?: colon-separated folders of the target's own libraries}
 Result: {wheel: filename, pure, policy: tag or null, platformTag, grafted: [{path, sha256, soname?}], notes}
 """
 import argparse
@@ -32,7 +32,6 @@ def auditwheel(path, out, platform, library_path):
     """Calls auditwheel by its own entry point, because its command line refuses platforms of another machine."""
     from auditwheel.main_repair import execute
 
-    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ.get('PATH', '/usr/bin:/bin')}"
     arguments = argparse.Namespace(
         WHEEL_FILE=[Path(path)], WHEEL_DIR=Path(out), PLAT=platform, LIB_SDIR=".libs", EXCLUDE=[], ONLY_PLAT=True,
         UPDATE_TAGS=True, STRIP=False, DISABLE_ISA_EXT_CHECK=False, ALLOW_PURE_PY_WHEEL=False, LDPATHS=library_path,
@@ -47,6 +46,33 @@ def auditwheel(path, out, platform, library_path):
         print(errors.getvalue(), end="", flush=True)
     if status:
         raise StepFailure("FARM_REPAIR_FAILED", {"why": clip(errors.getvalue().strip() or f"status {status}", 400)})
+
+
+def name_musl(path, out, policy):
+    """Gives the C library the name that musl's own platforms (and auditwheel's policy) have for it.
+
+    zig links against `libc.so`. musl's loader takes either name for itself. Returns the wheel to go on with.
+    """
+    from auditwheel.architecture import Architecture
+    from auditwheel.libc import Libc
+    from auditwheel.patcher import ElfPatcher
+    from auditwheel.policy import WheelPolicies
+    from auditwheel.wheeltools import InWheelCtx
+
+    name = os.path.basename(path)
+    with open_wheel(path, name) as wheel:
+        wanting = [one.member for one in shared_objects(wheel, name) if "libc.so" in one.needed]
+    if not wanting:
+        return path
+    architecture = Architecture(policy.split("_", 3)[3])
+    known = WheelPolicies(libc=Libc.MUSL, arch=architecture).get_policy_by_name(policy).whitelist
+    patcher = ElfPatcher.get_patcher("patchelf", policy)
+    os.makedirs(out, exist_ok=True)
+    with InWheelCtx(Path(path), Path(out) / name) as context:
+        for member in wanting:
+            patcher.replace_needed(Path(context.path) / member, ("libc.so", min(known)))
+        patcher.apply_updates()
+    return os.path.join(out, name)
 
 
 def retag(path, out, platforms):
@@ -77,9 +103,14 @@ def main(order):
     if platforms == {"any"} and not objects:
         shutil.copyfile(source, os.path.join(out, name))
         return {"wheel": name, "pure": True, "policy": None, "platformTag": "any", "grafted": [], "notes": []}
-    policy = target_description(order)["expect"]["platformTag"]
+    os.environ["PATH"] = f"{os.path.dirname(sys.executable)}:{os.environ.get('PATH', '/usr/bin:/bin')}"
+    os.environ["SOURCE_DATE_EPOCH"] = str(order["sourceDateEpoch"])
+    expect = target_description(order)["expect"]
+    policy = expect["platformTag"]
     notes = []
     if objects:
+        if expect["libc"] == "musl":
+            source = name_musl(source, f"{out}.musl", policy)
         auditwheel(source, out, policy, order.get("libraryPath"))
     else:
         retag(source, out, [policy])

@@ -26,7 +26,7 @@ IMPORTS_MAX = 1000
 def modules_of(names):
     """What to import of a wheel with these members: each top module or package, and each extension module.
 
-    Left out: tests, documents, __main__, bundled libraries, anything below a name that is not an identifier. A top
+    Left out: tests, documents, __main__, private modules without compiled code (PyYAML's `_yaml` refuses without libyaml), bundled libraries, anything below a name that is not an identifier. A top
     folder without __init__.py is a namespace: the packages in it stand for it.
     """
     files = set()
@@ -38,12 +38,15 @@ def modules_of(names):
     packages = {os.path.dirname(name) for name in files if os.path.basename(name) == "__init__.py"}
     found = {folder for folder in packages if not any(above in packages for above in ancestors(folder))}
     found |= {name[:-3] for name in files if "/" not in name and name.endswith(".py")}
+    compiled = set()
     for name in files:
         folder, base = os.path.split(name)
         matched = EXTENSION.match(base)
         if matched:
-            found.add(folder if matched.group(1) == "__init__" else "/".join(filter(None, [folder, matched.group(1)])))
-    modules = sorted(path.replace("/", ".") for path in found if importable(path))
+            compiled.add(folder if matched.group(1) == "__init__" else "/".join(filter(None, [folder, matched.group(1)])))
+    found |= compiled
+    public = {path for path in found if path in compiled or not path.split("/")[-1].startswith("_")}
+    modules = sorted(path.replace("/", ".") for path in public or found if importable(path))
     return modules[:IMPORTS_MAX]
 
 
@@ -104,10 +107,11 @@ def import_in(python, modules, order):
 
 def native(order):
     """A fresh venv, pip install --no-index by hash, pip check, imports."""
-    from prepare import unbundle
+    from prepare import make_environment, unbundle
 
     names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
-    python = make_venv(order["env"])
+    make_environment(order["env"])
+    python = os.path.join(order["env"], "bin", "python")
     pip = pip_of(order["env"], python)
     lines = [requirement_line(path) for path in
              [order["wheel"], *(os.path.join(order["wheels"], name) for name in names)]]
@@ -133,28 +137,24 @@ def requirement_line(path):
         return f"{path} --hash=sha256:{hashlib.sha256(file.read()).hexdigest()}"
 
 
-def make_venv(env):
-    """A venv of the system's python3; without pip in it where the system's pip can work from outside."""
-    base = getattr(sys, "_base_executable", sys.executable)
-    made = subprocess.run([base, "-m", "venv", "--without-pip", env], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        raise StepFailure("FARM_CONTAINER_BROKE", {"why": clip(f"venv: {made.stdout}{made.stderr}", 400)})
-    return os.path.join(env, "bin", "python")
-
-
 def pip_of(env, python):
-    """The command line of a pip that works on the venv."""
-    outside = [sys.executable, "-m", "pip", "--isolated", "--python", python]
-    if subprocess.run([sys.executable, "-c", "import pip"], capture_output=True, check=False).returncode != 0:
+    """The command line of a pip that works on the venv: the system's from outside, else one put into it."""
+    from prepare import outside_pip
+
+    try:
+        return outside_pip(python)
+    except ImportError:
         done = subprocess.run([python, "-m", "ensurepip"], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise StepFailure("FARM_CONTAINER_BROKE", {"why": clip(f"ensurepip: {done.stderr}", 400)})
-        outside = [python, "-m", "pip", "--isolated"]
-    return [*outside, "--disable-pip-version-check", "--no-cache-dir"]
+    if done.returncode != 0:
+        raise StepFailure("FARM_CONTAINER_BROKE", {"why": clip(f"ensurepip: {done.stderr}", 400)})
+    return [python, "-m", "pip", "--isolated", "--disable-pip-version-check", "--no-cache-dir"]
 
 
 def run_pip(command, what):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # The image is read-only: pip's own modules are compiled once, into the work folder.
+    environment = {**os.environ, "PYTHONPYCACHEPREFIX": os.path.join(os.environ.get("TMPDIR", "/tmp"), "pycache")}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     print(done.stdout + done.stderr, end="", flush=True)
     if done.returncode != 0:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]

@@ -1,0 +1,59 @@
+/** Where things lie in a box, and how a script of workers/container/ is called there. Pure. */
+import type { Step } from '../../orchestrator/domain/failure.ts';
+import type { StepCommand } from '../backend/types.ts';
+
+export const place = {
+  farm: '/work/farm',
+  in: '/work/in',
+  /** Fetched requirements on their way from the fetch box to the sealed one: one tar of wheels. */
+  bundle: '/work/in/wheels.tar',
+  wheels: '/work/in/wheels',
+  fetched: '/work/fetched',
+  src: '/work/src',
+  env: '/work/env',
+  out: '/work/out',
+  repaired: '/work/repaired',
+  result: '/work/result',
+  compilerLog: '/work/log/compiler.jsonl',
+  testEnv: '/work/test-env',
+  site: '/work/site',
+  siteTar: '/work/in/site.tar',
+} as const;
+
+/** The scripts that are put under `place.farm`; all of them, because they import one another. */
+export const containerScripts = [
+  'common.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py', 'hooks.py', 'wheelfile.py', 'repair.py',
+  'audit.py', 'test.py',
+] as const;
+export type ContainerScript = (typeof containerScripts)[number];
+
+/** The farm's own interpreter in build images: pip, packaging, pyproject_hooks, auditwheel. */
+export const farmPython = '/opt/wheelfarm/venv/bin/python';
+/** Test images have the system's interpreter only. */
+export const systemPython = 'python3';
+
+export interface ScriptCall {
+  readonly step: Step;
+  readonly script: ContainerScript;
+  /** Names the result file: `/work/result/<name>.json`. */
+  readonly name: string;
+  readonly order: Readonly<Record<string, unknown>>;
+  readonly msMax: number;
+  readonly python?: string;
+}
+
+/** The command of a script; its order is one argument of JSON. */
+export function scriptCommand({ step, script, name, order, msMax, python = farmPython }: ScriptCall): StepCommand {
+  const resultFile = `${place.result}/${name}.json`;
+  return {
+    step,
+    argv: [python, '-B', `${place.farm}/${script}`, JSON.stringify({ ...order, result: resultFile })],
+    environment: {},
+    workingFolder: '/work',
+    resultFile,
+    msMax,
+  };
+}
+
+/** The path of an input in a box, by its file name. */
+export const inputPath = (filename: string): string => `${place.in}/${filename}`;

@@ -1,0 +1,20 @@
+/** First part of step requires: unpacks the sdist in the sealed box and installs the fetched wheels beside it. */
+import { limits } from '../../orchestrator/contract/limits.ts';
+import type { StepCommand } from '../backend/types.ts';
+import { inputPath, place, scriptCommand } from './box-layout.ts';
+import { judgeOf } from './judge.ts';
+import { PrepareResult } from './shapes.ts';
+
+/** @param sdist its file name in the input folder; null when only more wheels are installed */
+export function prepareCommand(sdist: string | null): StepCommand {
+  return scriptCommand({
+    step: 'requires', script: 'prepare.py', name: 'prepare', msMax: limits.stepMsMax.requires,
+    order: {
+      ...(sdist === null ? {} : { sdist: inputPath(sdist) }),
+      src: place.src, bundle: place.bundle, wheels: place.wheels, env: place.env,
+    },
+  });
+}
+
+/** @errors FARM_SDIST_CORRUPT, _TRUNCATED, _CLIMBS, _TOO_BIG, FARM_PYPROJECT_BROKEN, FARM_DISK */
+export const judgePrepare = judgeOf(PrepareResult);
