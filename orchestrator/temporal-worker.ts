@@ -25,7 +25,7 @@ const blobs = folderBlobs(config.blobsFolder, database.pool);
 const catalogue = fileCatalogue({
   imagesFolder: join(import.meta.dirname, '..', 'images'), cacheFolder: config.cacheFolder, blobs, pool: database.pool,
 });
-const authority = await openLocalAuthority({ folder: join(config.home, 'keys'), farmId: config.farmId, now });
+const authority = await openLocalAuthority({ folder: config.keysFolder, farmId: config.farmId, now });
 const connection = await NativeConnection.connect({ address: config.temporalAddress });
 
 const worker = await Worker.create({
