@@ -31,7 +31,7 @@ export async function draftPlan(
     project, displayName, version, source, builder: order.builder, cutoff: '', globs, rows, policy,
     allowsPython: (python) => allowsPython(requiresPython, python),
   });
-  if (rows.length === 0) fail('FARM_IMAGE_MISSING', 'plan', { image: 'any image of the catalogue' });
+  if (rows.length === 0) fail('FARM_IMAGE_MISSING', 'plan', { image: 'of every row' });
   const what = `${project}==${version}`;
   if (!rows.some((row) => globs.length === 0 || globs.some((glob) => matchesGlob(glob, row.target)))) {
     fail('FARM_TARGETS_EMPTY', 'plan', { globs: globs.join(' '), what });
