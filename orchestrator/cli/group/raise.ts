@@ -16,7 +16,9 @@ const deathsMax = 4;
 const readyMsMax = 90_000;
 
 /** Prerequisites of a single part; a part that is not listed needs everything. */
-const prerequisites: Readonly<Record<string, readonly string[]>> = { postgres: ['postgres'], temporal: ['temporal'] };
+const prerequisites: Readonly<Record<string, readonly string[]>> = {
+  postgres: ['postgres'], temporal: ['temporal'], migrate: ['client'], api: ['client'], control: ['client'],
+};
 
 /**
  * Makes sure that the group is up: sets the machine up, starts the supervisor where none runs, waits until every part
