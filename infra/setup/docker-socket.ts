@@ -18,7 +18,7 @@ export function engineOf(env: Env): Engine {
  */
 export async function ask(engine: Engine, method: string, path: string, msMax: number): Promise<{ status: number; body: string }> {
   return new Promise((resolve, reject) => {
-    const call = request({ ...engine, method, path, timeout: msMax, headers: { Host: 'docker' } }, (answer) => {
+    const call = request({ ...engine, method, path, timeout: msMax, agent: false, headers: { Host: 'docker' } }, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
       answer.on('end', () => resolve({ status: answer.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }));
