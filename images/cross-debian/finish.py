@@ -121,6 +121,8 @@ def describe(row, made):
         'PYTHONHASHSEED': '0', 'PYTHONDONTWRITEBYTECODE': '1', 'LC_ALL': 'C.UTF-8', 'TZ': 'UTC',
         'HOME': '/work/home', 'TMPDIR': '/work/tmp',
     }
+    if libc == 'musl':
+        environment['WHEELFARM_NEEDED'] = f"libc.so=libc.musl-{row['architecture']}.so.1"
     return {
         'target': row['target'], 'environment': environment,
         'expect': {'machine': architecture['machine'], 'elfMachine': architecture['elfMachine'],

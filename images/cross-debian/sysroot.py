@@ -86,8 +86,10 @@ def lacking_functions(target, names, zig):
     while True:
         rest = [function for function in wanted if function not in missing]
         with open(path, 'w', encoding='utf-8') as stream:
-            stream.writelines(f'extern char {f};char *p_{f}=&{f};\n' for f in rest)
-            stream.write('int main(void){return 0;}\n')
+            stream.writelines(f'extern char s_{f} __asm__("{f}");\n' for f in rest)
+            # Read in main, or the linker would drop the names as unused before it looks for them.
+            stream.write('char *volatile all[] = {' + ', '.join('&s_' + f for f in rest) + '};\n')
+            stream.write('int main(void){return all[0] != 0;}\n')
         done = subprocess.run([zig, 'cc', '-target', target, '-O2', '-s', '-fPIC', '-fno-builtin', '-w', path,
                                '-o', path + '.out'], stderr=subprocess.PIPE, text=True, check=False)
         os.unlink(path)
