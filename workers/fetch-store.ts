@@ -42,7 +42,7 @@ export function fetchStore(folder: string, digest: (key: string) => string): Fet
     const oldest = kept.entries().next().value;
     if (kept.size <= keptMax || !oldest) return;
     kept.delete(oldest[0]);
-    void oldest[1].made.then(({ bundle }) => bundle && rm(bundle, { force: true }), () => undefined);
+    void oldest[1].made.then(({ bundle }) => (bundle === null ? undefined : rm(bundle, { force: true })), () => undefined);
   }
 
   return {

@@ -6,17 +6,19 @@
 import { createReadStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { limits } from '../orchestrator/contract/limits.ts';
+import { cellLimits, limits } from '../orchestrator/contract/limits.ts';
 import type { CellLimits } from '../orchestrator/contract/limits.ts';
 import type { BuildSpec, ImageInput, LeaseRequest, Outcome, SdistSpec, TestSpec } from '../orchestrator/contract/worker.ts';
 import { FarmError } from '../orchestrator/domain/failure.ts';
-import type { Failure } from '../orchestrator/domain/failure.ts';
-import type { Backend, Box, Judge, StepCommand } from './backend/types.ts';
+import type { Failure, Step } from '../orchestrator/domain/failure.ts';
+import type { Backend, Box, StepCommand, StepExit } from './backend/types.ts';
+import type { StepContext } from './classify.ts';
 import { DoorError, isOver } from './control-door.ts';
 import type { ControlDoor, LeaseDoor } from './control-door.ts';
 import type { FetchStore } from './fetch-store.ts';
 import { logPump } from './log-pump.ts';
 import type { Script } from './scripts.ts';
+import type { Verdict } from './steps/judge.ts';
 import type { LogPump } from './log-pump.ts';
 
 export interface WorkerPorts {
@@ -49,12 +51,17 @@ export interface Scope<Spec> {
   readonly folder: string;
   readonly ports: WorkerPorts;
   /** Opens a box that is closed with the scope; loads its image where it is not here. */
-  open(image: ImageInput, kind: 'sealed' | 'fetch', lower?: Partial<CellLimits>): Promise<Box>;
+  open(image: ImageInput, kind: 'sealed' | 'fetch'): Promise<Box>;
   /** Runs a step: header in the log, events, verdict. @errors FarmError with the judge's failure; Stopped */
-  step<T>(box: Box, command: StepCommand, judge: Judge): Promise<T>;
+  step<T>(box: Box, command: StepCommand, judge: JudgeFor<T>): Promise<T>;
+  /** Records a step that needed no box of its own. */
+  passed(step: Step, note: string): void;
   /** Puts a line of the farm into the log. */
   say(text: string): void;
 }
+
+/** The judges of workers/steps/. */
+export type JudgeFor<T> = (context: StepContext) => (exit: StepExit) => Verdict<T>;
 
 /** Thrown inside a scope when its signal says so. */
 export class Stopped extends Error {}
@@ -162,29 +169,36 @@ function makeScope<Spec extends AnySpec>(
   const post = (event: Parameters<LeaseDoor['event']>[0]) => {
     posts = posts.then(() => lease.event(event)).catch(breakOff);
   };
+  const header = (step: Step) => log.line(`== ${step} ${ports.clock().toISOString().slice(11, 19)}`);
   const scope: Scope<Spec> = {
     spec, lease, signal, folder, ports,
     say: log.line,
-    async open(image, kind, lower = {}) {
-      await ports.backend.ensureImage(image, async () => {
-        return createReadStream(await lease.input({ sha256: image.tarSha256, bytes: image.bytes }));
-      });
+    open: async (image, kind) => {
       stopIf(signal);
-      const box = await ports.backend.open({ image, kind, limits: { ...spec.limits, ...lower } });
+      await ports.backend.ensureImage(image, async () =>
+        createReadStream(await lease.input({ sha256: image.tarSha256, bytes: image.bytes })));
+      const box = await ports.backend.open({ image, kind, limits: limitsOf(kind, spec) });
       boxes.add(box);
       stopIf(signal);
       return box;
     },
-    async step<T>(box: Box, command: StepCommand, judge: Judge): Promise<T> {
+    async step(box, command, judge) {
       stopIf(signal);
-      log.line(`== ${command.step} ${ports.clock().toISOString().slice(11, 19)}`);
+      header(command.step);
       post({ step: command.step, state: 'started' });
-      const exit = await box.run(command, log.write, signal);
+      const context = contextOf(spec, command);
+      const exit = await box.run({ ...command, msMax: context.msMax }, log.write, signal);
       post({ step: command.step, state: 'ended', ms: exit.ms });
       stopIf(signal);
-      const verdict = judge(exit);
+      const verdict = judge(context)(exit);
       if (!verdict.ok) throw new FarmError(verdict.failure);
-      return verdict.value as T;
+      return verdict.value;
+    },
+    passed(step, note) {
+      header(step);
+      log.line(note);
+      post({ step, state: 'started' });
+      post({ step, state: 'ended', ms: 0, note });
     },
   };
   const close = async () => {
@@ -193,6 +207,17 @@ function makeScope<Spec extends AnySpec>(
     await Promise.allSettled(open.map((box) => box.close()));
   };
   return { scope, log, broken: () => broken, settled: () => posts, close };
+}
+
+/** Lowered limits are for strangers' code: a fetch box runs none. */
+export const limitsOf = (kind: 'sealed' | 'fetch', spec: AnySpec): CellLimits => (kind === 'fetch' ? cellLimits : spec.limits);
+
+function contextOf(spec: AnySpec, { step, msMax }: StepCommand): StepContext {
+  return {
+    step, limits: spec.limits, target: spec.kind === 'sdist' ? '' : spec.target,
+    what: spec.kind === 'sdist' ? spec.source.filename : `${spec.project}==${spec.version}`,
+    msMax: step === 'fetch' ? msMax : Math.min(msMax, spec.limits.stepMsMax),
+  };
 }
 
 function stopIf(signal: AbortSignal): void {

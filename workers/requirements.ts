@@ -1,0 +1,97 @@
+/** Build requirements: fetched in a box with network, shared by the cells of a release, put into the sealed box. */
+import type { BlobInput, ImageInput } from '../orchestrator/contract/worker.ts';
+import type { Locked } from '../orchestrator/domain/plan.ts';
+import type { BuildSpec, SdistSpec } from '../orchestrator/contract/worker.ts';
+import type { Box } from './backend/types.ts';
+import type { Fetched } from './fetch-store.ts';
+import type { Scope } from './scope.ts';
+import { inputPath, place } from './steps/box-layout.ts';
+import { fetchCommand, judgeFetch } from './steps/fetch.ts';
+import type { FetchOrder } from './steps/fetch.ts';
+import { judgePrepare, prepareCommand } from './steps/prepare.ts';
+import { judgeRequires, requiresCommand } from './steps/requires.ts';
+import type { BuildSystem } from './steps/shapes.ts';
+
+/** A tar of fetched wheels is no bigger than this; a build environment of a GiB is a mistake. */
+export const bundleBytesMax = 1024 ** 3;
+
+type Sourced = BuildSpec | SdistSpec;
+
+/** Puts the farm's scripts and one input into a box. */
+export async function putIn(box: Box, scope: Scope<Sourced>, source: BlobInput, file: string, bundle: string | null): Promise<void> {
+  await box.put([
+    ...scope.ports.scripts,
+    { path: inputPath(source.filename), bytes: { file } },
+    ...(bundle === null ? [] : [{ path: place.bundle, bytes: { file: bundle } }]),
+  ]);
+}
+
+/** Fetches in a box of its own, or takes what a cell with the same requirements has fetched. */
+async function fetchOnce(
+  scope: Scope<Sourced>, key: readonly string[], order: FetchOrder, source: { blob: BlobInput; file: string } | null,
+): Promise<Fetched> {
+  let fetchedHere = false;
+  const fetched = await scope.ports.fetches.get(JSON.stringify(key), scope.signal, async (file) => {
+    fetchedHere = true;
+    const box = await scope.open(scope.spec.image, 'fetch');
+    await box.put([
+      ...scope.ports.scripts, ...(source === null ? [] : [{ path: inputPath(source.blob.filename), bytes: { file: source.file } }]),
+    ]);
+    const { lock } = await scope.step(box, fetchCommand(order), judgeFetch);
+    await box.take(place.bundle, file, bundleBytesMax);
+    await box.close();
+    return { lock, bundle: file };
+  });
+  if (!fetchedHere) scope.passed('fetch', lockLines(fetched.lock));
+  return fetched;
+}
+
+const lockLines = (lock: readonly Locked[]): string =>
+  ['as another cell has fetched:', ...lock.map(({ filename, sha256 }) => `${filename}  sha256 ${sha256.slice(0, 16)}`)].join('\n').slice(0, 400);
+
+export interface Environment {
+  readonly box: Box;
+  readonly buildSystem: BuildSystem;
+  readonly lock: readonly Locked[];
+}
+
+/**
+ * A sealed box with the source unpacked and everything installed that the project asks for: build-system.requires, and
+ * what its hook adds. A hook that adds nothing costs no second fetch.
+ */
+export async function environmentOf(scope: Scope<Sourced>, target: string | null): Promise<Environment> {
+  const { spec } = scope;
+  const file = await scope.lease.input(spec.source);
+  const { image, cutoff } = spec;
+  const first = await fetchOnce(scope, ['requires', image.key, spec.source.sha256, cutoff],
+    { sdist: spec.source.filename, interpreterOf: null, cutoff }, { blob: spec.source, file });
+  const box = await scope.open(image, 'sealed');
+  await putIn(box, scope, spec.source, file, first.bundle);
+  const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename), judgePrepare);
+  if (buildSystem === undefined) throw new Error('the prepare step told no build system');
+  const { requires } = await scope.step(box,
+    requiresCommand({ buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch }, target === null ? 'sdist' : 'wheel'), judgeRequires);
+  const lock = [...first.lock, ...(await addRequired(scope, box, requires, first.lock))];
+  return { box, buildSystem, lock };
+}
+
+/** Fetches and installs what the hook asks for beside what is there; answers the files that came. */
+async function addRequired(
+  scope: Scope<Sourced>, box: Box, requires: readonly string[], lock: readonly Locked[],
+): Promise<readonly Locked[]> {
+  const { image, cutoff } = scope.spec;
+  if (requires.length === 0) return [];
+  const more = await fetchOnce(scope, ['more', image.key, cutoff, ...requires.toSorted(), ...lock.map(({ sha256 }) => sha256).toSorted()],
+    { requirements: requires, lock, interpreterOf: null, cutoff }, null);
+  const have = new Set(lock.map(({ filename }) => filename));
+  const added = more.lock.filter(({ filename }) => !have.has(filename));
+  if (added.length === 0 || more.bundle === null) return [];
+  await box.put([{ path: place.bundle, bytes: { file: more.bundle } }]);
+  await scope.step(box, prepareCommand(null), judgePrepare);
+  return added;
+}
+
+/** Starts a box ahead while the requirements are fetched. */
+export function prepareSealed(scope: Scope<Sourced>, image: ImageInput): void {
+  scope.ports.backend.prepare({ image, kind: 'sealed', limits: scope.spec.limits });
+}

@@ -1,0 +1,82 @@
+/** Activity `build`: one cell, from its sdist to an audited wheel. */
+import { join } from 'node:path';
+import { limits } from '../orchestrator/contract/limits.ts';
+import type { CellAnswer } from '../orchestrator/contract/messages.ts';
+import type { BuildOutcome, BuildSpec } from '../orchestrator/contract/worker.ts';
+import { parseWheelFilename } from '../orchestrator/domain/filename.ts';
+import { delivered } from './delivery.ts';
+import { digestOf } from './input-cache.ts';
+import { environmentOf, prepareSealed } from './requirements.ts';
+import { inLease } from './scope.ts';
+import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
+import { auditCommand, judgeAudit } from './steps/audit.ts';
+import { place } from './steps/box-layout.ts';
+import { buildCommand, judgeBuild } from './steps/build.ts';
+import { judgeRepair, repairCommand } from './steps/repair.ts';
+import type { AuditResult, BuildResult, RepairResult } from './steps/shapes.ts';
+
+type Order = { readonly buildId: string; readonly target: string };
+const notesMax = 20;
+
+/** The activity. @errors see `delivered` */
+export async function buildCell(ports: WorkerPorts, order: Order): Promise<CellAnswer> {
+  return cellAnswer(await delivered((delivery) => runBuild(ports, delivery, order)));
+}
+
+/** One delivery of the activity, without Temporal. */
+export function runBuild(ports: WorkerPorts, delivery: Delivery, { buildId, target }: Order): Promise<Ending<BuildOutcome>> {
+  return inLease<BuildSpec, BuildOutcome>(ports, delivery, { kind: 'build', id: buildId, target }, {
+    work: buildInScope,
+    failed: (failure) => ({ kind: 'build', state: 'failed', failure }),
+    cancelled: { kind: 'build', state: 'cancelled' },
+  });
+}
+
+/** What the workflow is told: where an equal attempt is known its wheel may be of any kind, so `cover` is asked. */
+export function cellAnswer(ending: Ending<BuildOutcome>): CellAnswer {
+  if (ending.state === 'known') return { state: 'succeeded', wide: true };
+  if (ending.state !== 'posted') return { state: 'cancelled', wide: false };
+  const { outcome } = ending;
+  return { state: outcome.state, wide: outcome.state === 'succeeded' && isWide(outcome.wheel.filename) };
+}
+
+/** True where other targets accept the wheel too: pure, for any ABI, or for the stable one. */
+export function isWide(filename: string): boolean {
+  const parsed = parseWheelFilename(filename);
+  return parsed.ok && parsed.value.tags.abis.some((abi: string) => abi === 'none' || abi === 'abi3');
+}
+
+/** fetch · requires · fetch · lock · build · repair · audit; null where the lock's key is known. */
+async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | null> {
+  const { spec } = scope;
+  const { target, project, version, sourceDateEpoch } = spec;
+  prepareSealed(scope, spec.image);
+  const { box, buildSystem, lock } = await environmentOf(scope, target);
+  const { known } = await scope.lease.lock({ lock: [...lock] });
+  if (known) {
+    scope.say('== an attempt with these very inputs has succeeded before; its wheel is taken');
+    return null;
+  }
+  prepareSealed(scope, spec.image);
+  const built = await scope.step(box, buildCommand({
+    buildSystem, target, sourceDateEpoch, project, version, msMax: spec.limits.stepMsMax,
+  }), judgeBuild);
+  const repaired = await scope.step(box, repairCommand({ wheel: built.wheel, target, sourceDateEpoch }), judgeRepair);
+  const audited = await scope.step(box, auditCommand({ wheel: repaired.wheel, target, project, version }), judgeAudit);
+  const file = join(scope.folder, 'wheel');
+  await box.take(`${place.repaired}/${repaired.wheel}`, file, limits.wheelBytesMax);
+  const { sha256, bytes } = await digestOf(file);
+  await scope.lease.output(file, sha256, bytes);
+  return outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, repaired, audited);
+}
+
+function outcomeOf(
+  wheel: { sha256: string; filename: string; bytes: number }, built: BuildResult, repaired: RepairResult, audited: AuditResult,
+): BuildOutcome {
+  const { ok: _, notes: auditNotes, ...audit } = audited;
+  return {
+    kind: 'build', state: 'succeeded', wheel, audit: { ...audit, policy: repaired.policy, pure: repaired.pure },
+    compilerCalls: built.compilerCalls, compilerFailures: built.compilerFailures, grafted: repaired.grafted,
+    notes: [...new Set([...built.notes, ...repaired.notes, ...auditNotes])].slice(0, notesMax),
+  };
+}
