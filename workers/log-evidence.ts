@@ -24,7 +24,7 @@ export function relativePath(path: string): string {
 const resources: readonly (readonly [RegExp, FailureCode])[] = [
   [/No space left on device|ENOSPC|\[Errno 28\]/, 'FARM_DISK'],
   [/^MemoryError\b|std::bad_alloc|Cannot allocate memory|out of memory|\[Errno 12\]|virtual memory exhausted/i, 'FARM_MEMORY'],
-  [/fatal error: Killed signal terminated program|command .* failed with exit code -9\b|^Killed$/, 'FARM_MEMORY'],
+  [/fatal error: Killed signal terminated program|command .* failed with exit code -9\b|^Killed$|killed by signal 9$/, 'FARM_MEMORY'],
   [/BlockingIOError: \[Errno 11\]|fork: (?:retry: )?Resource temporarily unavailable|can't start new thread|Cannot fork|pthread_create failed/, 'FARM_PIDS'],
 ];
 

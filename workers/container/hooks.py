@@ -97,8 +97,8 @@ def why_of(lines):
     """The last line that says something: the exception of a traceback."""
     for line in reversed(lines):
         if line.strip() and not line.startswith(" "):
-            return clip(line.strip(), 400)
-    return clip(lines[-1].strip(), 400) if lines else "it printed nothing"
+            return line.strip()[:400]
+    return lines[-1].strip()[:400] if lines else "it printed nothing"
 
 
 def call(order, hook, *arguments):
