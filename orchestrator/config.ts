@@ -17,6 +17,8 @@ export interface Config {
   readonly keysFolder: string;
   /** Folder of the images that set-up made. */
   readonly cacheFolder: string;
+  /** Folder of catalogue.json and policy.json; the checkout's own unless FARM_IMAGES names another. */
+  readonly imagesFolder: string;
   readonly farmId: string;
   readonly apiToken: string;
   readonly workerToken: string;
@@ -56,6 +58,7 @@ export function readConfig(environment: Environment): Config {
     databaseUrl: text('DATABASE_URL'), temporalAddress: text('TEMPORAL_ADDRESS'), blobsFolder: folder('FARM_BLOBS'),
     url: readUrl(text('FARM_URL'), wrong), listen: environment['FARM_LISTEN'] || '127.0.0.1',
     port: readPort(text('FARM_PORT'), wrong), home, keysFolder: join(home, 'keys'), cacheFolder: folder('FARM_CACHE'),
+    imagesFolder: environment['FARM_IMAGES'] || join(import.meta.dirname, '..', 'images'),
     farmId: text('FARM_ID'), apiToken: token('FARM_API_TOKEN'), workerToken: token('FARM_WORKER_TOKEN'),
     upstream: environment['FARM_UPSTREAM'] || null,
     sdistPool: environment['FARM_SDIST_POOL'] || 'linux-amd64',

@@ -36,7 +36,7 @@ const database = openDatabase(config.databaseUrl);
 const { pool } = database;
 const changes = openChanges(database);
 const blobs = folderBlobs(config.blobsFolder, pool);
-const catalogue = fileCatalogue({ imagesFolder: join(import.meta.dirname, '..', 'images'), cacheFolder: config.cacheFolder, blobs, pool });
+const catalogue = fileCatalogue({ imagesFolder: config.imagesFolder, cacheFolder: config.cacheFolder, blobs, pool });
 const authority = await openLocalAuthority({ folder: config.keysFolder, farmId: config.farmId, now: clock.now });
 const signer = localSigner({ authority, log: pgLogStore(pool) });
 const upstream = lateUpstream(async () => {

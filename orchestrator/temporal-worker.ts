@@ -23,7 +23,7 @@ const database = openDatabase(config.databaseUrl);
 const changes = openChanges(database);
 const blobs = folderBlobs(config.blobsFolder, database.pool);
 const catalogue = fileCatalogue({
-  imagesFolder: join(import.meta.dirname, '..', 'images'), cacheFolder: config.cacheFolder, blobs, pool: database.pool,
+  imagesFolder: config.imagesFolder, cacheFolder: config.cacheFolder, blobs, pool: database.pool,
 });
 const authority = await openLocalAuthority({ folder: config.keysFolder, farmId: config.farmId, now });
 const connection = await NativeConnection.connect({ address: config.temporalAddress });
