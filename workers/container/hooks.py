@@ -7,7 +7,6 @@ Result: requires: {requires: [PEP 508]} · sdist: {sdist: filename}
   build: {wheel, pure, platformTag, compilerCalls, compilerFailures, notes: [text]}
 """
 import collections
-import json
 import os
 import re
 import subprocess
@@ -20,15 +19,16 @@ from packaging.version import InvalidVersion, Version
 from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMissing, UnsupportedOperation
 
 from common import StepFailure, clip, run_step, target_description
+from compilerlog import compiler_calls
 
 HEADER_MISSING = (
     re.compile(r"fatal error: '?([^\s':]+\.h(?:pp|xx|h)?)'?(?: file not found|: No such file or directory)"),
 )
 NOTES_MAX = 20
-# setuptools puts CFLAGS of the environment in the place of the interpreter's own, which hold these (measured with 84.2).
+# setuptools puts CFLAGS of the environment in the place of the interpreter's own, which hold these
+# (measured with 84.2).
 USUAL_FLAGS = "-O2 -DNDEBUG -fwrapv -Wall"
 COMPILER_ERROR = re.compile(r"(?:^|\s)(?:fatal )?error: ")
-NO_INPUT = {"-v", "-V", "--version", "--help", "-dumpmachine", "-dumpversion", "-dumpfullversion", "-qversion"}
 
 
 def environment_for(order):
@@ -129,32 +129,6 @@ def call(order, hook, *arguments):
         lines = output.last_traceback()
         why = f"it was killed by signal {-error.returncode}" if error.returncode < 0 else why_of(lines)
         raise StepFailure(code, {"why": why}, {"text": "\n".join(lines[-12:])}) from None
-
-
-def compiler_calls(path):
-    """(calls, failures) of the wrappers' log; a call that only asks for a version compiles nothing."""
-    calls = failures = 0
-    if not os.path.exists(path):
-        return 0, 0
-    with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
-            try:
-                entry = json.loads(line)
-                arguments = [str(each) for each in entry.get("argv") or []]
-            except (ValueError, AttributeError):
-                continue
-            if not is_compile(arguments):
-                continue
-            calls += 1
-            failures += 1 if entry.get("exit") not in (None, 0) else 0
-    return calls, failures
-
-
-def is_compile(arguments):
-    """True where an input file is named and it is not only a question about the compiler."""
-    if any(each in NO_INPUT or each.startswith("-print-") for each in arguments):
-        return False
-    return any(not each.startswith("-") for each in arguments[1:])
 
 
 def one_wheel(order):

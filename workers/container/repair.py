@@ -1,6 +1,7 @@
 """Step repair: makes a native wheel portable with auditwheel; a pure one passes as it is. Sealed.
 
-Order: {wheel: path, out: folder, target, sourceDateEpoch, libraryPath?: colon-separated folders of the target's own libraries}
+Order: {wheel: path, out: folder, target, sourceDateEpoch,
+  libraryPath?: colon-separated folders of the target's own libraries}
 Result: {wheel: filename, pure, policy: tag or null, platformTag, grafted: [{path, sha256, soname?}], notes}
 """
 import argparse
@@ -89,7 +90,8 @@ def grafted(path):
     """Libraries that repair put into the wheel: members of its .libs folders."""
     with open_wheel(path, os.path.basename(path)) as wheel:
         found = [each for each in shared_objects(wheel, os.path.basename(path)) if ".libs/" in each.member]
-    return [{"path": one.member, "sha256": one.sha256, **({"soname": one.soname} if one.soname else {})} for one in found]
+    return [{"path": one.member, "sha256": one.sha256, **({"soname": one.soname} if one.soname else {})}
+            for one in found]
 
 
 def main(order):

@@ -96,7 +96,7 @@ class Provider(AbstractProvider):
         return found
 
     def applies(self, requirement, extras):
-        """Without extras the unconditional ones; with extras only what they add, the plain candidate brings the rest."""
+        """Without extras the unconditional ones; with extras only what they add: the plain candidate has the rest."""
         plain = self.target.holds(requirement.marker, "")
         if not extras:
             return plain
@@ -181,10 +181,14 @@ def read_requires(index, file, folder):
     path = download(index, file, folder)
     try:
         with zipfile.ZipFile(path) as wheel:
-            name = next(each for each in wheel.namelist() if each.count("/") == 1 and each.endswith(".dist-info/METADATA"))
-            return parse_requires(wheel.read(name))
+            return parse_requires(metadata_of(wheel))
     except (zipfile.BadZipFile, StopIteration) as error:
         raise StepFailure("FARM_FETCH_FAILED", {"why": f"{file.filename} is not a wheel: {error}"}) from None
+
+
+def metadata_of(wheel):
+    names = wheel.namelist()
+    return wheel.read(next(name for name in names if name.count("/") == 1 and name.endswith(".dist-info/METADATA")))
 
 
 def parse_requires(raw):
@@ -268,7 +272,8 @@ def unmet_text(wanted, files, matching):
     if not files:
         return f"The index has no project named {wanted.name} with a file."
     if not matching:
-        return f"{wanted.name} has {len({file.version for file in files})} versions, the newest is {max(f.version for f in files)}."
+        versions = {file.version for file in files}
+        return f"{wanted.name} has {len(versions)} versions, the newest is {max(versions)}."
     newest = max(matching)
     names = [file.filename for file in files if file.version == newest]
     return f"Files of {wanted.name} {newest}: {', '.join(sorted(names)[:12])}"
@@ -307,8 +312,7 @@ def main(order):
 def wheel_requires(path):
     """Requires-Dist of a wheel that is here, as text."""
     with zipfile.ZipFile(path) as wheel:
-        name = next(each for each in wheel.namelist() if each.count("/") == 1 and each.endswith(".dist-info/METADATA"))
-        return [str(requirement) for requirement in parse_requires(wheel.read(name))]
+        return [str(requirement) for requirement in parse_requires(metadata_of(wheel))]
 
 
 def write_bundle(path, folder, names):

@@ -26,7 +26,7 @@ IMPORTS_MAX = 1000
 def modules_of(names):
     """What to import of a wheel with these members: each top module or package, and each extension module.
 
-    Left out: tests, documents, __main__, private modules without compiled code (PyYAML's `_yaml` refuses without libyaml), bundled libraries, anything below a name that is not an identifier. A top
+    Left out: tests, documents, __main__, private modules without compiled code (PyYAML's `_yaml` needs libyaml), bundled libraries, anything below a name that is not an identifier. A top
     folder without __init__.py is a namespace: the packages in it stand for it.
     """
     files = set()
@@ -43,7 +43,8 @@ def modules_of(names):
         folder, base = os.path.split(name)
         matched = EXTENSION.match(base)
         if matched:
-            compiled.add(folder if matched.group(1) == "__init__" else "/".join(filter(None, [folder, matched.group(1)])))
+            name = "" if matched.group(1) == "__init__" else matched.group(1)
+            compiled.add("/".join(filter(None, [folder, name])))
     found |= compiled
     public = {path for path in found if path in compiled or not path.split("/")[-1].startswith("_")}
     modules = sorted(path.replace("/", ".") for path in public or found if importable(path))
@@ -189,13 +190,15 @@ def unpack(order):
 def imports(order):
     if order.get("siteTar"):
         with tarfile.open(order["siteTar"]) as tar:
-            tar.extractall(os.path.dirname(order["site"]), **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+            tar.extractall(os.path.dirname(order["site"]), **safely)
     if order.get("site"):
         sys.path.insert(0, order["site"])
     farm = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder or ".") != farm]
     import_all(order["imports"], order["result"])
-    return {"imports": order["imports"], "how": f"unpacked, {count(order['imports'])} by python {sys.version.split()[0]}"}
+    how = f"unpacked, {count(order['imports'])} by python {sys.version.split()[0]}"
+    return {"imports": order["imports"], "how": how}
 
 
 def main(order):
