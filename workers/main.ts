@@ -46,8 +46,9 @@ interface Config {
 
 const GiB = 1024 ** 3;
 const inputCacheBytesMax = 8 * GiB;
-const graceMs = 3000;
-const forceMs = 20_000;
+/** A build of an hour is not waited for: its cell goes to another worker. The group kills what has not gone in 3 s. */
+const graceMs = 200;
+const forceMs = 2500;
 const temporalTriesMsMax = 120_000;
 
 /** Reads the environment. @errors throws with every missing name */
