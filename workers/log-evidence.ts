@@ -1,4 +1,5 @@
 /** Looks for the first cause in what a failed build printed. Pure; the log is a stranger's text. */
+import { stripVTControlCharacters } from 'node:util';
 import type { Evidence, FailureCode } from '../orchestrator/domain/failure.ts';
 
 export interface LogCause {
@@ -7,13 +8,12 @@ export interface LogCause {
   readonly evidence: Evidence;
 }
 
-// eslint-disable-next-line no-control-regex
-const ansi = /\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g;
 const whyCharactersMax = 400;
 
 /** Lines without colour, progress and blank ones. */
 export function plainLines(text: string): string[] {
-  return text.replace(ansi, '').split(/\r?\n|\r/).map((line) => line.trimEnd()).filter((line) => line.trim() !== '');
+  return stripVTControlCharacters(text).split(/\r?\n|\r/)
+    .map((line) => line.trimEnd()).filter((line) => line !== '');
 }
 
 /** A path as the project knows it: below its source root. */
@@ -23,9 +23,11 @@ export function relativePath(path: string): string {
 
 const resources: readonly (readonly [RegExp, FailureCode])[] = [
   [/No space left on device|ENOSPC|\[Errno 28\]/, 'FARM_DISK'],
-  [/^MemoryError\b|std::bad_alloc|Cannot allocate memory|out of memory|\[Errno 12\]|virtual memory exhausted/i, 'FARM_MEMORY'],
-  [/fatal error: Killed signal terminated program|command .* failed with exit code -9\b|^Killed$|killed by signal 9$/, 'FARM_MEMORY'],
-  [/BlockingIOError: \[Errno 11\]|fork: (?:retry: )?Resource temporarily unavailable|can't start new thread|Cannot fork|pthread_create failed/, 'FARM_PIDS'],
+  [/^MemoryError\b|std::bad_alloc|Cannot allocate memory|out of memory|\[Errno 12\]/i, 'FARM_MEMORY'],
+  [/virtual memory exhausted|Killed signal terminated program|failed with exit code -9\b/, 'FARM_MEMORY'],
+  [/^Killed$|killed by signal 9$/, 'FARM_MEMORY'],
+  [/BlockingIOError: \[Errno 11\]|fork: (?:retry: )?Resource temporarily unavailable/, 'FARM_PIDS'],
+  [/can't start new thread|Cannot fork|pthread_create failed/, 'FARM_PIDS'],
 ];
 
 const network = new RegExp([
@@ -36,17 +38,19 @@ const network = new RegExp([
 
 /** The end of a build that says: a program that I called has failed. */
 const toolFailed = new RegExp([
-  'command .* failed', 'failed with exit', 'CompileError', 'LinkError', 'ninja: build stopped', 'make(?:\\[\\d+\\])?: \\*\\*\\*',
-  'CalledProcessError', 'non-zero exit status', 'could not compile', 'CMake Error', 'CMake build failed', 'BackendError',
+  'command .* failed', 'failed with exit', 'CompileError', 'LinkError',
+  'ninja: build stopped', 'make(?:\\[\\d+\\])?: \\*\\*\\*',
+  'CalledProcessError', 'non-zero exit status', 'could not compile', 'CMake Error', 'CMake build failed',
+  'BackendError',
   'FAILED:', 'CythonError', 'Cython\\.Compiler', 'ERROR: Compiler', 'exit (?:status|code) [1-9]',
 ].join('|'));
 
 const compileError = /^(?:ERROR: )?((?:[A-Za-z]:)?[^\s:][^:]*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.+)$/;
 const headerMissing = /['"]?([^\s'"]+)['"]? file not found|^([^\s:]+): No such file or directory/;
 const linkErrors = [
-  /(?:ld\.lld|ld|wasm-ld|lld): (?:error: )?(undefined symbol: .+|unable to find library .+|cannot find .+|undefined reference .+)/,
+  /(?:ld\.lld|ld|lld): (?:error: )?(undefined (?:symbol:|reference) .+|unable to find library .+|cannot find .+)/,
   /(undefined reference to .+)/,
-  /^error: (?:ld\.lld: )?(undefined symbol: .+|unable to find (?:dynamic system )?library .+|unable to find library .+)/,
+  /^error: (?:ld\.lld: )?(undefined symbol: .+|unable to find (?:dynamic system )?library .+)/,
   /^(?:\S*ld(?:\.lld)?): (error: .+|cannot find .+)/,
   /^collect2: (error: .+)/,
 ];
@@ -70,7 +74,8 @@ export function findInLog(log: string, ending: string, why: unknown): LogCause |
     ?? (byTool ? (toolErrorIn(lines) ?? networkIn(lines.slice(-120))) : null);
 }
 
-const isException = (line: string): boolean => /^(?:[\w.]+(?:Error|Exception|Exit|Interrupt|Warning)|[\w.]+\.[A-Z]\w+): ?/.test(line);
+const exception = /^(?:[\w.]+(?:Error|Exception|Exit|Interrupt|Warning)|[\w.]+\.[A-Z]\w+): ?/;
+const isException = (line: string): boolean => exception.test(line);
 
 function resourceIn(lines: readonly string[]): LogCause | null {
   for (const line of lines) {
@@ -89,7 +94,7 @@ function networkIn(lines: readonly string[]): LogCause | null {
 
 interface Place { readonly at: number; readonly file: string; readonly line: number; readonly text: string }
 
-/** The compiler's or the linker's error: the first one in the file of the last one, because earlier files may be probes. */
+/** The compiler's or the linker's error: the first one in the file of the last one, as earlier files may be probes. */
 function toolErrorIn(lines: readonly string[]): LogCause | null {
   const places = lines.flatMap((line, at) => placeIn(line, at)).concat(cythonIn(lines), rustIn(lines));
   const last = places.reduce<Place | null>((best, place) => (best && best.at > place.at ? best : place), null);
@@ -110,7 +115,8 @@ function compilerCause(place: Place): LogCause {
   const evidence = { file, line: place.line, text: place.text };
   const header = headerMissing.exec(place.text);
   if (header) return { code: 'FARM_HEADER_MISSING', words: { header: header[1] ?? header[2]! }, evidence };
-  return { code: 'FARM_COMPILE_ERROR', words: { why: `${file}:${place.line}: ${place.text}`.slice(0, whyCharactersMax) }, evidence };
+  const why = `${file}:${place.line}: ${place.text}`.slice(0, whyCharactersMax);
+  return { code: 'FARM_COMPILE_ERROR', words: { why }, evidence };
 }
 
 function placeIn(line: string, at: number): Place[] {
@@ -122,7 +128,8 @@ function cythonIn(lines: readonly string[]): Place[] {
   if (!lines.some((line) => cythonHead.test(line))) return [];
   return lines.flatMap((line, at) => {
     const found = cythonPlace.exec(line.trim());
-    return found && !/warning:/i.test(found[4]!) ? [{ at, file: found[1]!, line: Number(found[2]), text: found[4]! }] : [];
+    if (!found || /warning:/i.test(found[4]!)) return [];
+    return [{ at, file: found[1]!, line: Number(found[2]), text: found[4]! }];
   });
 }
 
@@ -143,5 +150,5 @@ function lastLinkError(lines: readonly string[]): { at: number; text: string; wh
   const last = found.at(-1);
   if (!last) return null;
   const group = found.filter((each) => last.at - each.at < 60);
-  return { ...(group.find((each) => !/^error: ld returned/.test(each.text)) ?? last), at: last.at };
+  return { ...(group.find((each) => !each.text.startsWith('error: ld returned')) ?? last), at: last.at };
 }

@@ -26,8 +26,9 @@ IMPORTS_MAX = 1000
 def modules_of(names):
     """What to import of a wheel with these members: each top module or package, and each extension module.
 
-    Left out: tests, documents, __main__, private modules without compiled code (PyYAML's `_yaml` needs libyaml), bundled libraries, anything below a name that is not an identifier. A top
-    folder without __init__.py is a namespace: the packages in it stand for it.
+    Left out: tests, documents, __main__, bundled libraries, anything below a name that is not an identifier, and
+    private modules without compiled code (PyYAML's `_yaml` needs libyaml). A top folder without
+    __init__.py is a namespace: the packages in it stand for it.
     """
     files = set()
     for name in names:

@@ -20,5 +20,5 @@ export function buildCommand(order: BuildOrder): StepCommand {
   });
 }
 
-/** @errors FARM_WHEEL_NONE, _MANY, _NAME, _VERSION, _BROKEN, FARM_COMPILE_ERROR, FARM_HEADER_MISSING, FARM_LINK_ERROR, … */
+/** @errors FARM_WHEEL_NONE, _MANY, _NAME, _VERSION, _BROKEN, and what classify finds in the log */
 export const judgeBuild = judgeOf(BuildResult);

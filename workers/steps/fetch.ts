@@ -36,5 +36,5 @@ export function fetchCommand(order: FetchOrder): StepCommand {
   });
 }
 
-/** @errors FARM_REQUIREMENT_UNKNOWN, _NO_WHEEL, _CONFLICT, FARM_FETCH_FAILED, FARM_DIGEST_MISMATCH, FARM_PYPROJECT_BROKEN */
+/** @errors FARM_REQUIREMENT_*, FARM_FETCH_FAILED, FARM_DIGEST_MISMATCH, FARM_PYPROJECT_BROKEN */
 export const judgeFetch = judgeOf(FetchResult);

@@ -60,5 +60,7 @@ export type AuditResult = Static<typeof AuditResult>;
 
 const Modules = Type.Array(Type.String({ maxLength: 300 }), { maxItems: 1000 });
 export const UnpackResult = Type.Object({ ok: Type.Literal(true), imports: Modules });
-export const TestResult = Type.Object({ ok: Type.Literal(true), imports: Modules, how: Type.String({ maxLength: 300 }) });
+export const TestResult = Type.Object({
+  ok: Type.Literal(true), imports: Modules, how: Type.String({ maxLength: 300 }),
+});
 export type TestResult = Static<typeof TestResult>;

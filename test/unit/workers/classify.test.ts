@@ -53,28 +53,42 @@ describe('what the backend stopped', () => {
   });
 });
 
+const zigLink = "error: unable to find dynamic system library 'nowhere' using strategy 'paths_first'. "
+  + 'searched paths: none';
+
 describe('causes that the log shows', () => {
   const cases: [string, string, string, Record<string, unknown>][] = [
     ['clang error', compileLog, 'FARM_COMPILE_ERROR',
       { file: 'src/x.c', line: 3, text: "use of undeclared identifier 'undeclared_thing'" }],
-    ['gcc error with the absolute path', "/work/src/src/x.c:3:27: error: 'y' undeclared (first use in this function)\nerror: command '/usr/bin/gcc' failed with exit code 1",
+    ['gcc error with the absolute path',
+      "/work/src/src/x.c:3:27: error: 'y' undeclared (first use in this function)\n"
+        + "error: command '/usr/bin/gcc' failed with exit code 1",
       'FARM_COMPILE_ERROR', { file: 'src/x.c', line: 3, text: "'y' undeclared (first use in this function)" }],
-    ['clang header', headerLog('nowhere.h'), 'FARM_HEADER_MISSING', { file: 'src/x.c', line: 1, text: "'nowhere.h' file not found" }],
-    ['gcc header', "src/x.c:1:10: fatal error: ffi/ffi.h: No such file or directory\nerror: command 'gcc' failed with exit code 1",
+    ['clang header', headerLog('nowhere.h'), 'FARM_HEADER_MISSING', { file: 'src/x.c', line: 1,
+      text: "'nowhere.h' file not found" }],
+    ['gcc header', "src/x.c:1:10: fatal error: ffi/ffi.h: No such file or directory\n"
+      + "error: command 'gcc' failed with exit code 1",
       'FARM_HEADER_MISSING', { file: 'src/x.c', line: 1, text: 'ffi/ffi.h: No such file or directory' }],
-    ['zig linker', "error: unable to find dynamic system library 'nowhere' using strategy 'paths_first'. searched paths: none\nerror: Command '['/opt/wheelfarm/bin/cc']' returned non-zero exit status 1.",
-      'FARM_LINK_ERROR', { text: "error: unable to find dynamic system library 'nowhere' using strategy 'paths_first'. searched paths: none" }],
-    ['ld.lld', "ld.lld: error: undefined symbol: deflate\n>>> referenced by x.c\nerror: command 'cc' failed with exit code 1",
+    ['zig linker', `${zigLink}\nerror: Command '['/opt/wheelfarm/bin/cc']' returned non-zero exit status 1.`,
+      'FARM_LINK_ERROR', { text: zigLink }],
+    ['ld.lld', "ld.lld: error: undefined symbol: deflate\n>>> referenced by x.c\n"
+      + "error: command 'cc' failed with exit code 1",
       'FARM_LINK_ERROR', { text: 'ld.lld: error: undefined symbol: deflate' }],
-    ['GNU ld', "/usr/bin/ld: x.o: in function `f':\nx.c:(.text+0x5): undefined reference to `deflate'\ncollect2: error: ld returned 1 exit status\nerror: command 'gcc' failed with exit code 1",
+    ['GNU ld', "/usr/bin/ld: x.o: in function `f':\nx.c:(.text+0x5): undefined reference to `deflate'\n"
+      + "collect2: error: ld returned 1 exit status\nerror: command 'gcc' failed with exit code 1",
       'FARM_LINK_ERROR', { text: "x.c:(.text+0x5): undefined reference to `deflate'" }],
-    ['rustc', 'error[E0425]: cannot find value `y` in this scope\n --> src/lib.rs:3:5\n  |\nerror: could not compile `demo` (lib) due to 1 previous error',
+    ['rustc', 'error[E0425]: cannot find value `y` in this scope\n --> src/lib.rs:3:5\n  |\n'
+      + 'error: could not compile `demo` (lib) due to 1 previous error',
       'FARM_COMPILE_ERROR', { file: 'src/lib.rs', line: 3, text: 'cannot find value `y` in this scope' }],
-    ['Cython', 'Error compiling Cython file:\n------------------------------------------------------------\ncdef int f(): return nope\n                    ^\n------------------------------------------------------------\n\nsrc/a.pyx:1:21: undeclared name not builtin: nope\nCython.Compiler.Errors.CompileError: src/a.pyx',
+    ['Cython', 'Error compiling Cython file:\n------------------------------------------------------------\n'
+      + 'cdef int f(): return nope\n                    ^\n'
+      + '------------------------------------------------------------\n\n'
+      + 'src/a.pyx:1:21: undeclared name not builtin: nope\nCython.Compiler.Errors.CompileError: src/a.pyx',
       'FARM_COMPILE_ERROR', { file: 'src/a.pyx', line: 1, text: 'undeclared name not builtin: nope' }],
     ['full disk in a compiler', "cc: error: No space left on device\nerror: command 'cc' failed with exit code 1",
       'FARM_DISK', { text: 'cc: error: No space left on device' }],
-    ['killed compiler', "gcc: fatal error: Killed signal terminated program cc1\nerror: command 'gcc' failed with exit code 1",
+    ['killed compiler', "gcc: fatal error: Killed signal terminated program cc1\n"
+      + "error: command 'gcc' failed with exit code 1",
       'FARM_MEMORY', { text: 'gcc: fatal error: Killed signal terminated program cc1' }],
   ];
   it.each(cases)('%s', (_, log, code, evidence) => {
@@ -110,9 +124,12 @@ describe('causes that the log shows', () => {
   });
 
   it('a header that a probe did not find is not the cause of an exception that came later', () => {
-    const log = `${headerLog('yaml.h', 'check.c').split('\n').slice(0, 4).join('\n')}\n${traceback('ValueError: boom')}`;
-    const failure = classify(exit(log, { result: reported('FARM_BUILD_FAILED', 'ValueError: boom', traceback('ValueError: boom')) }), context);
-    expect(failure).toMatchObject({ code: 'FARM_BUILD_FAILED', message: 'The build backend failed: ValueError: boom.' });
+    const log = `${headerLog('yaml.h', 'check.c').split('\n').slice(0, 4).join('\n'
+      + '')}\n${traceback('ValueError: boom')}`;
+    const failure = classify(exit(log, { result: reported('FARM_BUILD_FAILED', 'ValueError: boom',
+      traceback('ValueError: boom')) }), context);
+    expect(failure).toMatchObject({ code: 'FARM_BUILD_FAILED',
+      message: 'The build backend failed: ValueError: boom.' });
   });
 
   it('a header that a probe did not find is not the cause of a compile error in another file', () => {
@@ -150,7 +167,8 @@ describe('what a script reports', () => {
 
   it('says of a step of the farm without a result that the container broke', () => {
     expect(classify(exit('ImportError: x'), { ...context, step: 'audit' }).code).toBe('FARM_CONTAINER_BROKE');
-    expect(classify(exit('', { code: 0 }), context).message).toBe('The build backend failed: its result cannot be read.');
+    expect(classify(exit('', { code: 0 }), context).message)
+      .toBe('The build backend failed: its result cannot be read.');
   });
 });
 

@@ -26,7 +26,8 @@ it('every command names the result file that its order names', () => {
     buildCommand({ ...hook, project: 'demo', version: '1.0', msMax: 60_000 }),
     repairCommand({ wheel: 'a.whl', target: 't', sourceDateEpoch: 1 }),
     auditCommand({ wheel: 'a.whl', target: 't', project: 'demo', version: '1.0' }),
-    nativeTestCommand({ wheel: 'a.whl', msMax: 1 }), unpackCommand({ wheel: 'a.whl', msMax: 1 }), importsCommand(['demo'], 1),
+    nativeTestCommand({ wheel: 'a.whl', msMax: 1 }), unpackCommand({ wheel: 'a.whl', msMax: 1 }),
+      importsCommand(['demo'], 1),
   ];
   for (const command of commands) {
     expect(orderOf(command)['result']).toBe(command.resultFile);
@@ -39,8 +40,10 @@ it('every command names the result file that its order names', () => {
 });
 
 it('a second fetch keeps the versions of the first and brings only what is new', () => {
-  const lock = [{ name: 'setuptools', version: '84.2.1', filename: 'setuptools-84.2.1-py3-none-any.whl', sha256: 'a'.repeat(64) }];
-  const order = orderOf(fetchCommand({ requirements: ['setuptools', 'cython'], lock, interpreterOf: null, cutoff: 'x' }));
+  const lock = [{ name: 'setuptools', version: '84.2.1', filename: 'setuptools-84.2.1-py3-none-any.whl',
+    sha256: 'a'.repeat(64) }];
+  const order = orderOf(fetchCommand({ requirements: ['setuptools', 'cython'], lock, interpreterOf: null,
+    cutoff: 'x' }));
   expect(order).toMatchObject({ constraints: ['setuptools==84.2.1'], have: ['setuptools-84.2.1-py3-none-any.whl'] });
   expect(order).not.toHaveProperty('target');
 });
@@ -83,15 +86,18 @@ it('a good result beside a bad exit is not believed', () => {
 });
 
 it('a fetch that fails says the requirement', () => {
-  const result = { ok: false, code: 'FARM_REQUIREMENT_NO_WHEEL', words: { requirement: 'docopt', target: 'here', name: 'docopt' } };
+  const result = { ok: false, code: 'FARM_REQUIREMENT_NO_WHEEL', words: { requirement: 'docopt', target: 'here',
+    name: 'docopt' } };
   expect(judgeFetch({ ...context, step: 'fetch' })(done(result, 1))).toMatchObject({
-    ok: false, failure: { code: 'FARM_REQUIREMENT_NO_WHEEL', message: 'The requirement docopt has no wheel for here.', next: 'Build its wheel first: ./farm build docopt' },
+    ok: false, failure: { code: 'FARM_REQUIREMENT_NO_WHEEL', message: 'The requirement docopt has no wheel for here.',
+      next: 'Build its wheel first: ./farm build docopt' },
   });
 });
 
 it('an import that ends the interpreter fails the test', () => {
   const result = { ok: false, code: 'FARM_TEST_IMPORT', words: { why: 'demo._x: the import ended the interpreter' } };
   expect(judgeTest({ ...context, step: 'test' })({ ...done(result, 139) })).toMatchObject({
-    ok: false, failure: { code: 'FARM_TEST_IMPORT', message: 'The wheel does not import: demo._x: the import ended the interpreter.' },
+    ok: false, failure: { code: 'FARM_TEST_IMPORT',
+      message: 'The wheel does not import: demo._x: the import ended the interpreter.' },
   });
 });

@@ -24,7 +24,8 @@ for line in sys.stdin:
 `;
 
 /**
- * One python3 beside the container scripts, for the tests of a file. Call the result with lines of Python and a value for
+ * One python3 beside the container scripts, for the tests of a file. Call the result with lines of Python and a value
+ * for
  * `given`: it answers what they leave in `answer`. A StepFailure becomes `{code, words}`, another error `{raised}`.
  * Needs a python3 of 3.11 or newer with pip.
  */

@@ -14,7 +14,8 @@ const markers = {
 };
 
 /** Resolves against pages that are given; answers `name version filename` a line, or the failure. */
-const resolve = (pages: Record<string, Entry[]>, requirements: string[], more: { cutoff?: string; constraints?: string[] } = {}) =>
+const resolve = (pages: Record<string, Entry[]>, requirements: string[],
+  more: { cutoff?: string; constraints?: string[] } = {}) =>
   ask(`
 import resolve
 from index import IndexFile
@@ -31,7 +32,8 @@ class Pages:
 resolve.read_requires = lambda index, file, folder: requires[file.filename]
 target = resolve.Target(given["tags"], given["markers"], given.get("cutoff"), given.get("constraints", []))
 chosen = resolve.resolve(Pages(), target, given["requirements"], "/nowhere", "the target")
-answer = [f"{one.name} {one.version} {one.file.filename}" for one in chosen]`, { pages, requirements, tags, markers, ...more });
+answer = [f"{one.name} {one.version} {one.file.filename}" for one in chosen]`,
+  { pages, requirements, tags, markers, ...more });
 
 const wheel = (name: string, version: string, more: Partial<Entry> = {}): Entry =>
   ({ filename: `${name}-${version}-py3-none-any.whl`, ...more });
@@ -46,18 +48,21 @@ describe('choosing', () => {
   });
 
   it('goes by the markers of the target, not of this machine', async () => {
-    const pages = { a: [wheel('a', '1.0', { requires: ['b; platform_machine == "x86_64"', 'c; platform_machine == "armv7l"'] })],
+    const pages = { a: [wheel('a', '1.0', { requires: ['b; platform_machine == "x86_64"',
+      'c; platform_machine == "armv7l"'] })],
       b: [wheel('b', '1.0')], c: [wheel('c', '1.0')] };
     expect(await resolve(pages, ['a'])).toEqual([...only('a', '1.0'), ...only('c', '1.0')]);
   });
 
   it('takes the higher build tag', async () => {
-    expect(await resolve({ a: [{ filename: 'a-1.0-2-py3-none-any.whl' }, { filename: 'a-1.0-10-py3-none-any.whl' }, wheel('a', '1.0')] }, ['a']))
+    expect(await resolve({ a: [{ filename: 'a-1.0-2-py3-none-any.whl' }, { filename: 'a-1.0-10-py3-none-any.whl' },
+      wheel('a', '1.0')] }, ['a']))
       .toEqual(['a 1.0 a-1.0-10-py3-none-any.whl']);
   });
 
   it('brings what an extra adds', async () => {
-    const pages = { a: [wheel('a', '1.0', { requires: ['b; extra == "more"', 'c'] })], b: [wheel('b', '1.0')], c: [wheel('c', '1.0')] };
+    const pages = { a: [wheel('a', '1.0', { requires: ['b; extra == "more"', 'c'] })], b: [wheel('b', '1.0')],
+      c: [wheel('c', '1.0')] };
     expect(await resolve(pages, ['a'])).toEqual([...only('a', '1.0'), ...only('c', '1.0')]);
     expect(await resolve(pages, ['a[more]'])).toEqual([...only('a', '1.0'), ...only('b', '1.0'), ...only('c', '1.0')]);
   });
@@ -76,8 +81,10 @@ describe('what is not looked at', () => {
     ['unless it is asked for', [wheel('a', '1.0'), wheel('a', '2.0rc1')], 'a>=2.0rc1', {}, '2.0rc1'],
     ['a yanked file', [wheel('a', '1.0'), wheel('a', '2.0', { yanked: true })], 'a', {}, '1.0'],
     ['unless it is pinned', [wheel('a', '1.0'), wheel('a', '2.0', { yanked: true })], 'a==2.0', {}, '2.0'],
-    ['a file uploaded after the cut-off', [wheel('a', '1.0'), wheel('a', '2.0', { 'upload-time': '2026-01-02T00:00:00.5Z' })], 'a', { cutoff: '2026-01-02T00:00:00Z' }, '1.0'],
-    ['a file for another Python', [wheel('a', '1.0'), wheel('a', '2.0', { 'requires-python': '>=3.12' })], 'a', {}, '1.0'],
+    ['a file uploaded after the cut-off', [wheel('a', '1.0'), wheel('a', '2.0',
+      { 'upload-time': '2026-01-02T00:00:00.5Z' })], 'a', { cutoff: '2026-01-02T00:00:00Z' }, '1.0'],
+    ['a file for another Python', [wheel('a', '1.0'), wheel('a', '2.0', { 'requires-python': '>=3.12' })], 'a', {},
+      '1.0'],
     ['what a constraint forbids', [wheel('a', '1.0'), wheel('a', '2.0')], 'a', { constraints: ['a==1.0'] }, '1.0'],
   ])('%s', async (_, a, requirement, more, version) => {
     expect(await resolve({ a }, [requirement], more)).toEqual(only('a', version));
@@ -86,13 +93,15 @@ describe('what is not looked at', () => {
 
 describe('what fails', () => {
   it('a project that nobody knows', async () => {
-    expect(await resolve({}, ['nowhere>1'])).toMatchObject({ code: 'FARM_REQUIREMENT_UNKNOWN', words: { requirement: 'nowhere>1' } });
+    expect(await resolve({}, ['nowhere>1'])).toMatchObject({ code: 'FARM_REQUIREMENT_UNKNOWN',
+      words: { requirement: 'nowhere>1' } });
   });
   it('a version that is not there', async () => {
     expect(await resolve({ a: [wheel('a', '1.0')] }, ['a>2'])).toMatchObject({ code: 'FARM_REQUIREMENT_UNKNOWN' });
   });
   it('a project with an sdist only, and who wants it', async () => {
-    expect(await resolve({ a: [wheel('a', '1.0', { requires: ['b'] })], b: [{ filename: 'b-1.0.tar.gz' }] }, ['a'])).toEqual({
+    expect(await resolve({ a: [wheel('a', '1.0', { requires: ['b'] })], b: [{ filename: 'b-1.0.tar.gz' }] }, ['a']))
+      .toEqual({
       code: 'FARM_REQUIREMENT_NO_WHEEL', words: { requirement: 'b (from a 1.0)', target: 'the target', name: 'b' },
     });
   });

@@ -18,7 +18,8 @@ describe('build-system', () => {
   it('is the legacy one without a file, a table or a backend', async () => {
     expect(await read(null)).toEqual(legacy);
     expect(await read('[project]\nname="x"')).toEqual(legacy);
-    expect(await read('[build-system]\nrequires=["setuptools","wheel"]')).toEqual({ ...legacy, requires: ['setuptools', 'wheel'] });
+    expect(await read('[build-system]\nrequires=["setuptools","wheel"]')).toEqual({ ...legacy,
+      requires: ['setuptools', 'wheel'] });
   });
 
   it('is read as it stands', async () => {
@@ -31,7 +32,8 @@ describe('build-system', () => {
     ['[build-system]\nbuild-backend="b"\n', /requires must be a list/],
     ['[build-system]\nrequires=[]\nbuild-backend="b"\nbackend-path=["../x"]', /leaves the source tree \(line 4\)/],
   ])('says the line where %j is wrong', async (text, why) => {
-    expect(await read(text)).toMatchObject({ code: 'FARM_PYPROJECT_BROKEN', words: { why: expect.stringMatching(why) as string } });
+    expect(await read(text)).toMatchObject({ code: 'FARM_PYPROJECT_BROKEN',
+      words: { why: expect.stringMatching(why) as string } });
   });
 });
 
@@ -83,7 +85,8 @@ describe('what the test imports', () => {
   const modules = (...names: string[]) => ask('import test\nanswer = test.modules_of(given)', names);
 
   it.each([
-    [['markupsafe/__init__.py', 'markupsafe/_native.py', 'markupsafe/_speedups.cpython-311-x86_64-linux-gnu.so', 'markupsafe/py.typed', 'MarkupSafe-3.0.2.dist-info/RECORD'],
+    [['markupsafe/__init__.py', 'markupsafe/_native.py', 'markupsafe/_speedups.cpython-311-x86_64-linux-gnu.so',
+      'markupsafe/py.typed', 'MarkupSafe-3.0.2.dist-info/RECORD'],
       ['markupsafe', 'markupsafe._speedups']],
     [['six.py', 'six-1.0.dist-info/METADATA'], ['six']],
     [['_cffi_backend.abi3.so', 'cffi/__init__.py', 'cffi/api.py'], ['_cffi_backend', 'cffi']],
@@ -98,7 +101,8 @@ describe('what the test imports', () => {
 });
 
 it('counts as compiler calls those that name an input', async () => {
-  const calls = [['cc', '-c', 'x.c', '-o', 'x.o'], ['cc', '--version'], ['cc', '-print-multiarch', 'x'], ['cc', '-v'], ['cc', '-shared', 'x.o']];
+  const calls = [['cc', '-c', 'x.c', '-o', 'x.o'], ['cc', '--version'], ['cc', '-print-multiarch', 'x'], ['cc', '-v'],
+    ['cc', '-shared', 'x.o']];
   expect(await ask('import compilerlog\nanswer = [compilerlog.is_compile(each) for each in given]', calls))
     .toEqual([true, false, false, false, true]);
 });
