@@ -1,6 +1,5 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { BuildView, CellView } from '../../contract/api.ts';
-import { compareTargets } from '../../domain/coverage.ts';
 import { fail } from '../../domain/failure.ts';
 import { isValidName, normalizeName } from '../../domain/names.ts';
 import { compareTargets } from '../../domain/coverage.ts';
