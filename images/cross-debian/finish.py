@@ -2,7 +2,7 @@
 """Turns the unpacked Debian root into the cross image. Runs in a container of that root, without network.
 
 Reads /stage: wheels/, requirements.txt, rows.json ({"epoch", "rows", "architectures", "interpreters"}),
-compiler.py, sysroot.py and, when another image made it already, zig-cache.tar.
+compiler.py, runtime.py, sysroot.py and, when another image made it already, zig-cache.tar.
 Writes below /opt/wheelfarm: venv, zig, zig-cache, bin, sysroots, targets.
 """
 import glob
@@ -11,19 +11,14 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import zipfile
 
 sys.path.insert(0, '/stage')
+import runtime  # noqa: E402
 import sysroot  # noqa: E402
 
 HOME = '/opt/wheelfarm'
 ZIG = f'{HOME}/zig/zig'
-CACHE = f'{HOME}/zig-cache'
-KEEP = ('.a', '.o', '.so', '.1', '.2', '.6', '.0', '.3', 'objcopy')
-C_SOURCE = '#include <stdio.h>\n#include <math.h>\n#include <pthread.h>\nint f(void){return printf("%f", sqrt(2));}\n'
-CXX_SOURCE = ('#include <string>\n#include <vector>\n#include <stdexcept>\n'
-              'std::string f(int n){std::vector<int> v(n);if(n>3)throw std::runtime_error("x");return std::to_string(n);}\n')
 
 
 def say(text):
@@ -65,44 +60,6 @@ def install_compilers():
         # Sysconfig data and configure scripts name compilers by triple.
         for tool, ours in (('gcc', 'cc'), ('g++', 'c++')):
             os.symlink(ours, f"{HOME}/bin/{architecture['multiarch']}-{tool}")
-
-
-def warm(zig_targets):
-    """Compiles zig's C and C++ runtime for every target, as the compilers link it, then keeps only the results."""
-    os.environ['ZIG_GLOBAL_CACHE_DIR'] = os.environ['ZIG_LOCAL_CACHE_DIR'] = CACHE
-    if os.path.exists('/stage/zig-cache.tar'):
-        run('/usr/bin/tar', '-xf', '/stage/zig-cache.tar', '-C', HOME)
-        return
-    os.makedirs(CACHE)
-    os.makedirs('/tmp/warm', exist_ok=True)
-    os.chdir('/tmp/warm')
-    for path, text in (('f.c', C_SOURCE), ('f.cc', CXX_SOURCE), ('m.c', 'int main(void){return 0;}\n')):
-        with open(path, 'w', encoding='utf-8') as stream:
-            stream.write(text)
-    for target in zig_targets:
-        started = time.monotonic()
-        common = ['-target', target, '-fno-sanitize=undefined', '-O2', '-s', '-fPIC']
-        run(ZIG, 'cc', *common, 'f.c', '-c', '-o', 'f.o')
-        run(ZIG, 'cc', *common, '-shared', 'f.o', '-o', 'f.so')
-        run(ZIG, 'cc', *common, 'm.c', '-o', 'm')
-        run(ZIG, 'c++', *common, 'f.cc', '-c', '-o', 'g.o')
-        run(ZIG, 'c++', *common, '-shared', 'g.o', '-o', 'g.so')
-        run(ZIG, 'objcopy', '--strip-all', 'g.so', 'h.so')
-        say(f'runtime of {target} compiled in {time.monotonic() - started:.0f} s')
-    shutil.rmtree('/tmp/warm')
-
-
-def prune_cache():
-    """Drops intermediate objects from the baked cache: only what a hit opens stays."""
-    for name in os.listdir(CACHE):
-        if name not in ('h', 'o'):
-            shutil.rmtree(f'{CACHE}/{name}')
-    for name in os.listdir(f'{CACHE}/o'):
-        folder = f'{CACHE}/o/{name}'
-        files = os.listdir(folder)
-        wanted = [f for f in files if f.endswith(('.a', 'objcopy')) or f.startswith(('lib', 'crt', 'Scrt', 'rcrt'))]
-        if not wanted:
-            shutil.rmtree(folder)
 
 
 def describe(row, made):
@@ -157,14 +114,14 @@ def main():
     settle_times(STAGE['epoch'])
     say('runtime')
     zig_targets = sorted({row['zigTarget'] for row in STAGE['rows']})
-    warm(zig_targets)
+    runtime.warm(zig_targets)
     say('sysroots')
     os.makedirs(f'{HOME}/targets')
     for row in STAGE['rows']:
         made = sysroot.make_sysroot(row, STAGE['architectures'][row['architecture']], f'{HOME}/debs', ZIG)
         with open(f"{HOME}/targets/{row['target']}.json", 'w', encoding='utf-8') as stream:
             json.dump(describe(row, made), stream, indent=1, sort_keys=True)
-    prune_cache()
+    runtime.prune()
     shutil.rmtree(f'{HOME}/debs')
     say('bytecode')
     version = STAGE['rows'][0]['python']

@@ -1,0 +1,84 @@
+/** Shapes shared by the files that make, keep and load images. */
+
+/** One line of recipes.json. `architecture` is the machine name of architectures.json. */
+export interface Recipe {
+  readonly name: string;
+  readonly family: string;
+  readonly suite: string;
+  readonly python: string;
+  readonly architecture: string;
+  /** Another image in whose container this one is finished; absent: its own. */
+  readonly finishedIn?: string;
+  readonly packages: readonly string[];
+  readonly files: readonly string[];
+  readonly expect: { readonly seconds: number; readonly bytes: number };
+}
+
+/** One line of architectures.json; fields that only the recipes read are left open. */
+export interface Architecture {
+  readonly debian: string;
+  readonly docker: string;
+  readonly dockerVariant?: string;
+  readonly imageEnvironment?: readonly string[];
+}
+
+/** What a catalogue row must have for the images; the planner knows more of it. */
+export interface ImageRow {
+  readonly target: string;
+  readonly image: string;
+  readonly testImage: string | null;
+  readonly python: string;
+  readonly architecture: string;
+  readonly zigTarget: string;
+}
+
+/** What an interpreter said of itself in a test image (interpreter.py). */
+export interface Interpreter {
+  readonly python: string;
+  readonly tags: readonly string[];
+  readonly markers: Readonly<Record<string, string>>;
+  readonly from: 'interpreter' | 'computed';
+}
+
+export interface PackageVersion {
+  readonly name: string;
+  readonly version: string;
+  readonly sha256?: string;
+}
+
+/** record.json beside root.tar. `key` names the image everywhere; `tarSha256` is over root.tar. */
+export interface ImageRecord {
+  readonly name: string;
+  readonly key: string;
+  readonly tarSha256: string;
+  readonly bytes: number;
+  readonly python: string;
+  readonly architecture: string;
+  readonly packages: readonly PackageVersion[];
+  readonly madeAt: string;
+  /** Digest of all recipe files: when it differs from today's, the image is made again. */
+  readonly recipeSha256: string;
+  /** Keys of the images this one was made from: test images whose interpreters it describes. */
+  readonly madeFrom: Readonly<Record<string, string>>;
+  /** The apt source list that answered, its addresses left out. */
+  readonly archive: readonly string[];
+  readonly interpreter?: Interpreter;
+  /** Where root.tar lies; not stored. */
+  readonly tarPath: string;
+}
+
+export interface Progress {
+  readonly image: string;
+  readonly step: string;
+  readonly doneBytes?: number;
+  readonly note?: string;
+}
+
+export interface MakeOptions {
+  /** Images lie in <cacheFolder>/images/<name>, downloaded wheels in <cacheFolder>/wheels. */
+  readonly cacheFolder: string;
+  readonly onProgress?: (progress: Progress) => void;
+  readonly signal?: AbortSignal;
+  /** Address of a Debian archive that replaces the one of apt's configuration (WHEELFARM_DEBIAN_MIRROR). */
+  readonly debianMirror?: string;
+}
