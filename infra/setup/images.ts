@@ -1,5 +1,19 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Progress } from '../../images/types.ts';
 import { missing, there, type SetupPart } from './part.ts';
 import type { Env, Places } from './places.ts';
+
+/** Node's names of the machines of architectures.json. */
+const hosts: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
+
+/** Machines whose programs the images hold and this machine does not run by itself. */
+async function foreignMachines(): Promise<string[]> {
+  const { readRecipes } = await import('../../images/recipes.ts');
+  const machines = new Set([...readRecipes().values()].map(({ architecture }) => architecture));
+  machines.delete(hosts[process.arch] ?? '');
+  return [...machines];
+}
 
 /** Foreign programs run through qemu: needed to make and to use the test images of other machines. */
 export function binfmtPart(_places: Places, _env: Env): SetupPart {
@@ -7,30 +21,45 @@ export function binfmtPart(_places: Places, _env: Env): SetupPart {
     name: 'binfmt', what: 'qemu for foreign machines (binfmt_misc)', size: '60 MB download', expectedSeconds: 20,
     needs: ['docker'], purpose: 'build',
     async check() {
-      const { binfmtMissing } = await import('../../images/binfmt.ts');
-      const lacking = binfmtMissing();
-      return lacking.length === 0 ? there('foreign programs run') : missing(`not registered: ${lacking.join(', ')}`, 'Run: ./farm setup');
+      const { canRun } = await import('../../images/binfmt.ts');
+      const lacking = (await foreignMachines()).filter((machine) => !canRun(machine));
+      return lacking.length === 0 ? there('foreign programs run') : missing(`programs of ${lacking.join(', ')} do not start`, 'Run: ./farm setup');
     },
     async install(say) {
       const { ensureBinfmt } = await import('../../images/binfmt.ts');
-      await ensureBinfmt(say);
+      await ensureBinfmt(await foreignMachines(), { onLine: (line) => say(line.slice(0, 80)) });
     },
   };
 }
 
-/** The images that the catalogue names. */
-export function imagesPart(places: Places, _env: Env): SetupPart {
+/** The images of recipes.json; the record beside an image says from which recipe it was made. */
+export function imagesPart(places: Places, env: Env): SetupPart {
   return {
     name: 'images', what: 'build and test images', size: '3 GB on disk', expectedSeconds: 480,
     needs: ['docker', 'binfmt'], purpose: 'build',
     async check() {
-      const { missingImages } = await import('../../images/make.ts');
-      const lacking = await missingImages({ cache: places.cache });
-      return lacking.length === 0 ? there('all of the catalogue') : missing(`missing: ${lacking.join(', ')}`, 'Run: ./farm setup');
+      const { readRecipes, recipeDigest } = await import('../../images/recipes.ts');
+      const lacking = [...readRecipes()].filter(([name, recipe]) => !isMade(places, name, recipeDigest(recipe)));
+      const names = lacking.map(([name]) => name).join(', ');
+      return lacking.length === 0 ? there('all recipes are made') : missing(`not made: ${names}`, 'Run: ./farm setup');
     },
     async install(say) {
       const { ensureImages } = await import('../../images/make.ts');
-      await ensureImages({ cache: places.cache, say });
+      await ensureImages({
+        cacheFolder: places.cache,
+        onProgress: (progress: Progress) => say([progress.image, progress.step, progress.note].filter(Boolean).join(' ')),
+        ...(env.WHEELFARM_DEBIAN_MIRROR ? { debianMirror: env.WHEELFARM_DEBIAN_MIRROR } : {}),
+      });
     },
   };
+}
+
+function isMade(places: Places, name: string, recipeSha256: string): boolean {
+  const folder = join(places.cache, 'images', name);
+  try {
+    const record = JSON.parse(readFileSync(join(folder, 'record.json'), 'utf8')) as { recipeSha256?: string };
+    return record.recipeSha256 === recipeSha256 && existsSync(join(folder, 'root.tar'));
+  } catch {
+    return false;
+  }
 }

@@ -76,7 +76,8 @@ function tellNew(parts: readonly PartStatus[], seen: Set<string>, { err }: Conte
 
 function notUp(home: string, part: string, what: string): FarmError {
   const log = logFile(home, part);
-  const words = printedSince(log, Math.max(0, sizeOf(log) - 2_000)).trim().split('\n').slice(-3).join(' | ');
+  const lines = printedSince(log, Math.max(0, sizeOf(log) - 4_000)).trim().split('\n');
+  const words = lines.findLast((line) => /error/i.test(line))?.trim() ?? lines.at(-1) ?? '';
   const base = failure('FARM_NOT_UP', 'plan', { why: `${part} ${what}` });
   return new FarmError({
     ...base, next: `See ./farm logs ${part}; ./farm down, then ./farm up starts afresh.`,
