@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import type { PrismaPg } from '@prisma/adapter-pg';
 import type { MigrationList, SchemaEngine } from '@prisma/schema-engine-wasm';
 
 const migrationsFolder = fileURLToPath(new URL('../../../prisma/migrations', import.meta.url));
@@ -13,18 +14,18 @@ const migrationsFolder = fileURLToPath(new URL('../../../prisma/migrations', imp
 const migrationLock = 7_310_001;
 
 /** Opens Prisma's engine on a database. The caller frees it. */
-export async function openEngine(databaseUrl: string): Promise<SchemaEngine> {
+export async function openEngine(pg: PrismaPg): Promise<SchemaEngine> {
   // Loaded here, because the check that finds nothing to do must not pay for the engine.
-  const [{ SchemaEngine: Engine }, { PrismaPg }, { bindMigrationAwareSqlAdapterFactory }] = await Promise.all([
-    import('@prisma/schema-engine-wasm'), import('@prisma/adapter-pg'), import('@prisma/driver-adapter-utils'),
+  const [{ SchemaEngine: Engine }, { bindMigrationAwareSqlAdapterFactory }] = await Promise.all([
+    import('@prisma/schema-engine-wasm'), import('@prisma/driver-adapter-utils'),
   ]);
   const schema = await readFile(`${migrationsFolder}/../schema.prisma`, 'utf8');
-  const adapter = bindMigrationAwareSqlAdapterFactory(new PrismaPg({ connectionString: databaseUrl }));
+  const adapter = bindMigrationAwareSqlAdapterFactory(pg);
   return Engine.new({ datamodels: [['schema.prisma', schema]] }, () => undefined, adapter);
 }
 
 /** The migrations of the checkout, oldest first. */
-export async function readMigrations(): Promise<MigrationList> {
+async function readMigrations(): Promise<MigrationList> {
   const entries = await readdir(migrationsFolder, { withFileTypes: true }).catch(() => []);
   const names = entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name).sort();
   return {
@@ -55,7 +56,8 @@ export async function migrate(databaseUrl: string): Promise<readonly string[]> {
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
     const migrationsList = await readMigrations();
     if (await isCurrent(client, migrationsList)) return [];
-    const engine = await openEngine(databaseUrl);
+    const { PrismaPg: Adapter } = await import('@prisma/adapter-pg');
+    const engine = await openEngine(new Adapter({ connectionString: databaseUrl }));
     try {
       const applied = await engine.applyMigrations({
         migrationsList, filters: { externalTables: [], externalEnums: [] },
