@@ -46,7 +46,7 @@ export function imagesPart(places: Places, env: Env): SetupPart {
     async install(say) {
       const { ensureImages } = await import('../../images/make.ts');
       await ensureImages({
-        cacheFolder: places.cache,
+        names: [], cacheFolder: places.cache,
         onProgress: (progress: Progress) => say([progress.image, progress.step, progress.note].filter(Boolean).join(' ')),
         ...(env.WHEELFARM_DEBIAN_MIRROR ? { debianMirror: env.WHEELFARM_DEBIAN_MIRROR } : {}),
       });

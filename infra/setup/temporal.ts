@@ -77,7 +77,7 @@ async function compile(places: Places, env: Env, say: (words: string) => void): 
   const go = await goOf(places, env, say);
   const bin = join(places.cache, 'go-out');
   const settings = { ...env, GOBIN: bin, GOTOOLCHAIN: 'local', GOFLAGS: '-mod=mod', CGO_ENABLED: '0' };
-  say(`compiling ${cliVersion} (some 5 minutes on 2 free cores)`);
+  say(`compiling ${cliVersion} (5 minutes on 2 free cores, 9 on busy ones)`);
   let packages = 0;
   await mustEndWell([go, 'install', '-v', '-ldflags=-s -w', cliModule], {
     env: settings,
