@@ -32,14 +32,14 @@ interface Spool {
 }
 
 /** Downloads of upstream files, one for a digest at a time. @shape folder: for files on their way, on the blobs' disk */
-export function upstreamDownloads(parts: { http: UpstreamHttp; blobs: BlobStore; folder: string }): Downloads {
+export function upstreamDownloads(parts: DownloadParts): Downloads {
   const spools = new Map<string, Spool>();
   const spoolOf = (file: UpstreamFileView): Spool => {
     const known = spools.get(file.sha256);
     if (known) return known;
-    const spool = startSpool(parts, file);
+    // Forgotten before readers hear of the end, so that whoever asks then asks anew.
+    const spool = startSpool(parts, file, () => { spools.delete(file.sha256); });
     spools.set(file.sha256, spool);
-    spool.done.catch(() => undefined).finally(() => spools.delete(file.sha256));
     return spool;
   };
   return {
@@ -47,7 +47,11 @@ export function upstreamDownloads(parts: { http: UpstreamHttp; blobs: BlobStore;
     async follow(file) {
       const spool = spoolOf(file);
       const bytes = await spool.begun;
-      const handle = await open(spool.path, 'r');
+      const handle = await open(spool.path, 'r').catch(() => null);
+      if (handle === null) {   // it ended in this moment
+        const kept = await spool.done;
+        return { stream: await parts.blobs.stream(kept.sha256), bytes: kept.bytes };
+      }
       const stream = Readable.from(readSpool(spool, handle), { objectMode: false, highWaterMark: readBytes });
       stream.once('close', () => { void handle.close().catch(() => undefined); });
       return { stream, bytes };
@@ -55,7 +59,9 @@ export function upstreamDownloads(parts: { http: UpstreamHttp; blobs: BlobStore;
   };
 }
 
-function startSpool(parts: { http: UpstreamHttp; blobs: BlobStore; folder: string }, file: UpstreamFileView): Spool {
+interface DownloadParts { readonly http: UpstreamHttp; readonly blobs: BlobStore; readonly folder: string }
+
+function startSpool(parts: DownloadParts, file: UpstreamFileView, ended: () => void): Spool {
   const begun = Promise.withResolvers<number | null>();
   const { promise: changed, resolve: wake } = Promise.withResolvers<void>();
   const spool: Spool = {
@@ -77,13 +83,17 @@ function startSpool(parts: { http: UpstreamHttp; blobs: BlobStore; folder: strin
       begun.reject(error);
       throw error;
     } finally {
+      ended();
       signal(spool);
       // Readers that have the file open go on reading it.
       await rm(spool.path, { force: true });
     }
   };
+  const done = finish();
+  // Both are told to whoever waits; with nobody waiting the failure is nobody's.
   begun.promise.catch(() => undefined);
-  return Object.assign(spool, { done: finish() });
+  done.catch(() => undefined);
+  return Object.assign(spool, { done });
 }
 
 /** Writes the answer into the spool; gives the digest of what came. */
