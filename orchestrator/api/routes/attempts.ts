@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
 import { AttemptView } from '../../contract/api.ts';
@@ -28,6 +29,12 @@ export function attemptRoutes(app: FastifyInstance, { attempts }: { readonly att
       const follows = request.query.follow === '1';
       const signal = follow(reply);
       const bytes = attempts.log(id, { offset: Number(request.query.offset ?? 0), follow: follows, signal });
-      return reply.type('text/plain; charset=utf-8').header('cache-control', 'no-store').send(Readable.from(bytes));
+      reply.hijack();
+      reply.raw.writeHead(200, {
+        'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff',
+      });
+      // The reader learns at once that it is connected, though the first line may be far.
+      reply.raw.flushHeaders();
+      await pipeline(Readable.from(bytes), reply.raw).catch((error: unknown) => reply.raw.destroy(error as Error));
     });
 }

@@ -81,7 +81,7 @@ async function sendBundle(
   // Not immutable: a file may be attested after it was published.
   return text === null ? missing(`${wanted.filename}.sigstore.json`)
     : reply.header('cache-control', 'no-cache').header('content-type', bundleType)
-      .header('x-content-type-options', 'nosniff').send(text);
+      .header('x-content-type-options', 'nosniff').send(Buffer.from(text));
 }
 
 /** Whether the blob is here; asking keeps it from being collected. Without the database the blob itself is asked. */

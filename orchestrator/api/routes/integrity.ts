@@ -14,6 +14,6 @@ export function integrityRoutes(app: FastifyInstance, parts: { statements: Index
       const text = await parts.statements.provenance(project, params.version, params.filename);
       if (text === null) return fail('FARM_NOT_FOUND', 'publish', { thing: `provenance of ${params.filename}` });
       return reply.header('content-type', provenanceType).header('cache-control', 'no-cache')
-        .header('x-content-type-options', 'nosniff').send(text);
+        .header('x-content-type-options', 'nosniff').send(Buffer.from(text));
     });
 }
