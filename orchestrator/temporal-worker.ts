@@ -12,6 +12,7 @@ import { prismaRecords } from './adapters/prisma/records.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
 import { pgLogStore } from './adapters/sigstore/log-store-pg.ts';
+import { workflowBundle } from './adapters/workflow-bundle.ts';
 import { readConfig } from './config.ts';
 import { controlQueue } from './contract/messages.ts';
 
@@ -31,7 +32,7 @@ const connection = await NativeConnection.connect({ address: config.temporalAddr
 const worker = await Worker.create({
   connection,
   taskQueue: controlQueue,
-  workflowsPath: join(import.meta.dirname, 'workflows', 'index.ts'),
+  workflowBundle: await workflowBundle(import.meta.dirname, config.cacheFolder),
   activities: controlActivities({
     records: prismaRecords({ database, changes, blobs }),
     signer: localSigner({ authority, log: pgLogStore(database.pool) }),
@@ -40,7 +41,8 @@ const worker = await Worker.create({
   }),
   // Describing is hashing and deflating on few cores; more at once would only hold more memory.
   maxConcurrentActivityTaskExecutions: 4,
-  maxCachedWorkflows: 50,
+  maxCachedWorkflows: 20,
+  workflowThreadPoolSize: 1,
   shutdownGraceTime: '5s',
 });
 console.log('ready: orchestrator');
