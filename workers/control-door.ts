@@ -22,6 +22,8 @@ export const isOver = (error: unknown): boolean =>
 export interface LeaseDoor {
   /** The bytes of an input as a file of this worker, digest checked. @errors FARM_DIGEST_MISMATCH */
   input(blob: Pick<BlobInput, 'sha256' | 'bytes'>): Promise<string>;
+  /** Forgets an input that is not needed again: an image's root tar after it was loaded. */
+  forget(sha256: string): Promise<void>;
   output(file: string, sha256: string, bytes: number): Promise<void>;
   /** Adds to the log; answers where the next bytes go. Bytes that the control plane has already are not sent twice. */
   log(offset: number, bytes: Uint8Array): Promise<number>;
@@ -78,7 +80,9 @@ interface AskOrder extends Omit<Sent, 'body'> {
 const auth = (token: string, secret?: string): Record<string, string> =>
   ({ authorization: `Bearer ${token}`, ...(secret === undefined ? {} : { 'x-lease-secret': secret }) });
 
-function leaseDoor({ token, cache }: DoorOptions, grant: LeaseGrant, ask: (sent: AskOrder) => Promise<Answer>): LeaseDoor {
+function leaseDoor(
+  { token, cache }: DoorOptions, grant: LeaseGrant, ask: (sent: AskOrder) => Promise<Answer>,
+): LeaseDoor {
   const headers = auth(token, grant.secret);
   const at = (rest: string) => `/worker/leases/${grant.leaseId}/${rest}`;
   const post = async (rest: string, json: unknown): Promise<Answer> =>
@@ -86,6 +90,7 @@ function leaseDoor({ token, cache }: DoorOptions, grant: LeaseGrant, ask: (sent:
   return {
     input: (blob) => cache.get(blob, async () =>
       (await ask({ method: 'GET', path: at(`inputs/${blob.sha256}`), headers })).body),
+    forget: (sha256) => cache.drop(sha256),
     async output(file, sha256, bytes) {
       await drain(await ask({
         method: 'PUT', path: at(`outputs/${sha256}`), body: () => createReadStream(file),
@@ -104,7 +109,7 @@ function leaseDoor({ token, cache }: DoorOptions, grant: LeaseGrant, ask: (sent:
   };
 }
 
-/** After a wrong offset the control plane says the right one: what it has is skipped, what it lost is not to be had again. */
+/** After a wrong offset the control plane says the right one: what it has is skipped, what it lost stays lost. */
 async function appendLog(
   post: (offset: number, bytes: Uint8Array) => Promise<Answer>, offset: number, bytes: Uint8Array,
 ): Promise<number> {
@@ -127,7 +132,8 @@ async function asked({ send, pause, now }: DoorOptions, { json, body, also, ...o
   for (let wait = pauseMsFirst; ; wait = Math.min(2 * wait, pauseMsMax)) {
     const sent = json === undefined ? body?.() : new TextEncoder().encode(JSON.stringify(json));
     const answer = await send({ ...order, headers, ...(sent === undefined ? {} : { body: sent }) })
-      .then((made) => judged(made, also), (error: Error) => ({ again: failure('FARM_NOT_UP', 'plan', { why: error.message }) }));
+      .then((made) => judged(made, also),
+        (error: Error) => ({ again: failure('FARM_NOT_UP', 'plan', { why: error.message }) }));
     if (!('again' in answer)) return answer;
     if (now() - started + wait > triesMsMax) throw new DoorError(answer.again);
     await pause(wait);
@@ -140,7 +146,7 @@ async function judged(answer: Answer, also: number | undefined): Promise<Answer 
   const text = await readText(answer);
   const problem = parsed(text);
   const refused = refusal(problem, answer.status, text);
-  if (answer.status === also && typeof problem['code'] !== 'string') return { status: answer.status, body: answerBody(text) };
+  if (answer.status === also && typeof problem['code'] !== 'string') return { status: also, body: answerBody(text) };
   if (answer.status >= 500 && !lasting.has(refused.code)) return { again: refused };
   throw new DoorError(refused);
 }

@@ -36,7 +36,8 @@ export function asTemporal(error: unknown): ApplicationFailure {
   if (error instanceof FarmError) {
     const { failure } = error;
     return ApplicationFailure.create({
-      type: failure.code, message: failure.message, nonRetryable: failure.retry === 'never' && !isOver(error), details: [failure],
+      type: failure.code, message: failure.message, details: [failure],
+      nonRetryable: failure.retry === 'never' && !isOver(error),
     });
   }
   const stopped = error instanceof Stopped;

@@ -42,7 +42,8 @@ export function fetchStore(folder: string, digest: (key: string) => string): Fet
     const oldest = kept.entries().next().value;
     if (kept.size <= keptMax || !oldest) return;
     kept.delete(oldest[0]);
-    void oldest[1].made.then(({ bundle }) => (bundle === null ? undefined : rm(bundle, { force: true })), () => undefined);
+    const remove = ({ bundle }: Fetched) => (bundle === null ? undefined : rm(bundle, { force: true }));
+    void oldest[1].made.then(remove, () => undefined);
   }
 
   return {

@@ -1,4 +1,4 @@
-/** Images of the catalogue in this worker's Docker: found by the key in their label, else loaded from their root tar. */
+/** Images of the catalogue in this worker's Docker: found by the key in their label, else loaded from a root tar. */
 import type Docker from 'dockerode';
 import type { ImageInput } from '../orchestrator/contract/worker.ts';
 import { asking } from './backend/docker-errors.ts';
@@ -6,7 +6,7 @@ import { asking } from './backend/docker-errors.ts';
 export const labelKey = 'wheelfarm.key';
 
 export interface ImageStore {
-  /** Docker's id of the image; null where it is not here. Foreign images carry no platform, so only the id runs them. */
+  /** Docker's id of the image; null where it is not here. Foreign images carry no platform: only the id runs them. */
   find(image: ImageInput): Promise<string | null>;
   /**
    * Loads the root tar where the image is not here; several calls at once load it once.

@@ -7,12 +7,14 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { fail } from '../orchestrator/domain/failure.ts';
 
+interface Digested { readonly sha256: string; readonly bytes: number }
+
 export interface InputCache {
   /**
-   * A file with the bytes of this digest; `open` fetches them where they are not here. Several calls at once fetch once.
+   * A file with the bytes of this digest; `open` fetches them where they are not here. Calls at once fetch once.
    * @errors FARM_DIGEST_MISMATCH, FARM_NO_SPACE, what `open` throws
    */
-  get(blob: { readonly sha256: string; readonly bytes: number }, open: () => Promise<NodeJS.ReadableStream>): Promise<string>;
+  get(blob: Digested, open: () => Promise<NodeJS.ReadableStream>): Promise<string>;
   drop(sha256: string): Promise<void>;
 }
 
@@ -52,7 +54,7 @@ export function inputCache(folder: string, bytesMax: number, now: () => number):
   };
 }
 
-async function download(blob: { sha256: string; bytes: number }, from: NodeJS.ReadableStream, to: string): Promise<void> {
+async function download(blob: Digested, from: NodeJS.ReadableStream, to: string): Promise<void> {
   const hash = createHash('sha256');
   let bytes = 0;
   const wrong = (found: string) =>

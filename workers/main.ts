@@ -108,14 +108,17 @@ async function portsOf(config: Config, backend: Backend): Promise<WorkerPorts> {
       send: httpSend(config.url), token: config.token, now, pause,
       cache: inputCache(join(config.folder, 'inputs'), inputCacheBytesMax, now),
     }),
-    fetches: fetchStore(join(config.folder, 'fetched'), (key) => createHash('sha256').update(key).digest('hex').slice(0, 40)),
+    fetches: fetchStore(join(config.folder, 'fetched'),
+      (key) => createHash('sha256').update(key).digest('hex').slice(0, 40)),
     scripts: await loadScripts(),
   };
 }
 
 /** One Temporal worker for each queue, all on one connection; builds and tests have places of their own. */
 async function workersOf(config: Config, ports: WorkerPorts, connection: NativeConnection): Promise<Worker[]> {
-  const builds: BuildActivities = { build: (order) => buildCell(ports, order), sdist: (order) => makeSdist(ports, order) };
+  const builds: BuildActivities = {
+    build: (order) => buildCell(ports, order), sdist: (order) => makeSdist(ports, order),
+  };
   const tests: TestActivities = { test: (order) => testCell(ports, order) };
   const create = (taskQueue: string, activities: object) => Worker.create({
     connection, taskQueue, activities, namespace: config.namespace, identity: config.workerId,
@@ -123,7 +126,8 @@ async function workersOf(config: Config, ports: WorkerPorts, connection: NativeC
     shutdownGraceTime: graceMs, shutdownForceTime: forceMs,
     maxHeartbeatThrottleInterval: limits.heartbeatMs, defaultHeartbeatThrottleInterval: limits.heartbeatMs / 2,
   });
-  return Promise.all(config.pools.flatMap((pool) => [create(buildQueue(pool), builds), create(testQueue(pool), tests)]));
+  return Promise.all(config.pools.flatMap((pool) =>
+    [create(buildQueue(pool), builds), create(testQueue(pool), tests)]));
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
@@ -157,7 +161,8 @@ async function main(): Promise<void> {
 /** Warnings and errors only, one line each. */
 function quietLogger() {
   const say = (level: string, message: string, meta?: unknown) => {
-    if (level === 'WARN' || level === 'ERROR') console.error(`${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta).slice(0, 500)}`);
+    if (level !== 'WARN' && level !== 'ERROR') return;
+    console.error(`${level} ${message} ${meta === undefined ? '' : JSON.stringify(meta).slice(0, 500)}`);
   };
   return {
     log: say, trace: () => undefined, debug: () => undefined, info: () => undefined,

@@ -17,11 +17,11 @@ export const bundleBytesMax = 1024 ** 3;
 
 type Sourced = BuildSpec | SdistSpec;
 
-/** Puts the farm's scripts and one input into a box. */
-export async function putIn(box: Box, scope: Scope<Sourced>, source: BlobInput, file: string, bundle: string | null): Promise<void> {
+/** Puts the farm's scripts, the source and fetched wheels into a box. */
+async function putIn(box: Box, scope: Scope<Sourced>, file: string, bundle: string | null): Promise<void> {
   await box.put([
     ...scope.ports.scripts,
-    { path: inputPath(source.filename), bytes: { file } },
+    { path: inputPath(scope.spec.source.filename), bytes: { file } },
     ...(bundle === null ? [] : [{ path: place.bundle, bytes: { file: bundle } }]),
   ]);
 }
@@ -35,7 +35,8 @@ async function fetchOnce(
     fetchedHere = true;
     const box = await scope.open(scope.spec.image, 'fetch');
     await box.put([
-      ...scope.ports.scripts, ...(source === null ? [] : [{ path: inputPath(source.blob.filename), bytes: { file: source.file } }]),
+      ...scope.ports.scripts,
+      ...(source === null ? [] : [{ path: inputPath(source.blob.filename), bytes: { file: source.file } }]),
     ]);
     const { lock } = await scope.step(box, fetchCommand(order), judgeFetch);
     await box.take(place.bundle, file, bundleBytesMax);
@@ -46,8 +47,10 @@ async function fetchOnce(
   return fetched;
 }
 
-const lockLines = (lock: readonly Locked[]): string =>
-  ['as another cell has fetched:', ...lock.map(({ filename, sha256 }) => `${filename}  sha256 ${sha256.slice(0, 16)}`)].join('\n').slice(0, 400);
+const lockLines = (lock: readonly Locked[]): string => [
+  'as another cell has fetched:',
+  ...lock.map(({ filename, sha256 }) => `${filename}  sha256 ${sha256.slice(0, 16)}`),
+].join('\n').slice(0, 400);
 
 export interface Environment {
   readonly box: Box;
@@ -66,11 +69,11 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   const first = await fetchOnce(scope, ['requires', image.key, spec.source.sha256, cutoff],
     { sdist: spec.source.filename, interpreterOf: null, cutoff }, { blob: spec.source, file });
   const box = await scope.open(image, 'sealed');
-  await putIn(box, scope, spec.source, file, first.bundle);
+  await putIn(box, scope, file, first.bundle);
   const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
-  const { requires } = await scope.step(box,
-    requiresCommand({ buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch }, target === null ? 'sdist' : 'wheel'), judgeRequires);
+  const hook = { buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch };
+  const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, requires, first.lock))];
   return { box, buildSystem, lock };
 }
@@ -81,7 +84,8 @@ async function addRequired(
 ): Promise<readonly Locked[]> {
   const { image, cutoff } = scope.spec;
   if (requires.length === 0) return [];
-  const more = await fetchOnce(scope, ['more', image.key, cutoff, ...requires.toSorted(), ...lock.map(({ sha256 }) => sha256).toSorted()],
+  const key = ['more', image.key, cutoff, ...requires.toSorted(), ...lock.map(({ sha256 }) => sha256).toSorted()];
+  const more = await fetchOnce(scope, key,
     { requirements: requires, lock, interpreterOf: null, cutoff }, null);
   const have = new Set(lock.map(({ filename }) => filename));
   const added = more.lock.filter(({ filename }) => !have.has(filename));

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { CellAnswer } from '../orchestrator/contract/messages.ts';
-import type { BuildOutcome, BuildSpec } from '../orchestrator/contract/worker.ts';
+import type { BlobInput, BuildOutcome, BuildSpec } from '../orchestrator/contract/worker.ts';
 import { parseWheelFilename } from '../orchestrator/domain/filename.ts';
 import { delivered } from './delivery.ts';
 import { digestOf } from './input-cache.ts';
@@ -24,7 +24,9 @@ export async function buildCell(ports: WorkerPorts, order: Order): Promise<CellA
 }
 
 /** One delivery of the activity, without Temporal. */
-export function runBuild(ports: WorkerPorts, delivery: Delivery, { buildId, target }: Order): Promise<Ending<BuildOutcome>> {
+export function runBuild(
+  ports: WorkerPorts, delivery: Delivery, { buildId, target }: Order,
+): Promise<Ending<BuildOutcome>> {
   return inLease<BuildSpec, BuildOutcome>(ports, delivery, { kind: 'build', id: buildId, target }, {
     work: buildInScope,
     failed: (failure) => ({ kind: 'build', state: 'failed', failure }),
@@ -71,7 +73,7 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
 }
 
 function outcomeOf(
-  wheel: { sha256: string; filename: string; bytes: number }, built: BuildResult, repaired: RepairResult, audited: AuditResult,
+  wheel: BlobInput, built: BuildResult, repaired: RepairResult, audited: AuditResult,
 ): BuildOutcome {
   const { ok: _, notes: auditNotes, ...audit } = audited;
   return {

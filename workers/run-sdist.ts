@@ -32,7 +32,8 @@ async function sdistInScope(scope: Scope<SdistSpec>): Promise<SdistOutcome> {
   const { spec } = scope;
   prepareSealed(scope, spec.image);
   const { box, buildSystem } = await environmentOf(scope, null);
-  const { sdist } = await scope.step(box, sdistCommand({ buildSystem, sourceDateEpoch: spec.sourceDateEpoch }), judgeSdist);
+  const { sdist } = await scope.step(box,
+    sdistCommand({ buildSystem, sourceDateEpoch: spec.sourceDateEpoch }), judgeSdist);
   const file = join(scope.folder, 'sdist');
   await box.take(`${place.out}/${sdist}`, file, limits.sdistBytesMax);
   const { sha256, bytes } = await digestOf(file);

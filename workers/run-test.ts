@@ -27,7 +27,9 @@ export async function testCell(ports: WorkerPorts, order: Order): Promise<Answer
 }
 
 /** One delivery of the activity, without Temporal. */
-export function runTest(ports: WorkerPorts, delivery: Delivery, { buildId, target }: Order): Promise<Ending<TestOutcome>> {
+export function runTest(
+  ports: WorkerPorts, delivery: Delivery, { buildId, target }: Order,
+): Promise<Ending<TestOutcome>> {
   return inLease<TestSpec, TestOutcome>(ports, delivery, { kind: 'test', id: buildId, target }, {
     work: testInScope,
     failed: (failure) => ({
@@ -43,7 +45,8 @@ async function testInScope(scope: Scope<TestSpec>): Promise<TestOutcome> {
   const wheel = await scope.lease.input(spec.wheel);
   scope.ports.backend.prepare({ image: spec.image, kind: 'sealed', limits: spec.limits });
   const { box: tools, lock } = await fetchRuntime(scope, wheel);
-  const { imports, how } = spec.runner === 'native' ? await testNative(scope, tools, wheel) : await testForeign(scope, tools);
+  const tested = spec.runner === 'native' ? testNative(scope, tools, wheel) : testForeign(scope, tools);
+  const { imports, how } = await tested;
   return {
     kind: 'test', tested: 'passed', imports, lock: [...lock],
     how: spec.runner === 'native' ? how : `${how} under qemu`.slice(0, 300),

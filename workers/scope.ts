@@ -8,7 +8,9 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cellLimits, limits } from '../orchestrator/contract/limits.ts';
 import type { CellLimits } from '../orchestrator/contract/limits.ts';
-import type { BuildSpec, ImageInput, LeaseRequest, Outcome, SdistSpec, TestSpec } from '../orchestrator/contract/worker.ts';
+import type {
+  BuildSpec, ImageInput, LeaseRequest, Outcome, SdistSpec, TestSpec,
+} from '../orchestrator/contract/worker.ts';
 import { FarmError } from '../orchestrator/domain/failure.ts';
 import type { Failure, Step } from '../orchestrator/domain/failure.ts';
 import type { Backend, Box, StepCommand, StepExit } from './backend/types.ts';
@@ -74,6 +76,14 @@ export type Ending<O> =
   /** Another delivery goes on, or the build has ended. */
   | { readonly state: 'over' };
 
+/** The work of a delivery and its other ends, as outcomes. */
+export interface Ends<Spec, O> {
+  /** Null posts nothing. */
+  readonly work: (scope: Scope<Spec>) => Promise<O | null>;
+  readonly failed: (failure: Failure) => O;
+  readonly cancelled: O;
+}
+
 type AnySpec = BuildSpec | TestSpec | SdistSpec;
 const farmLinesBytesMax = 64 * 1024;
 
@@ -83,7 +93,7 @@ const farmLinesBytesMax = 64 * 1024;
  */
 export async function inLease<Spec extends AnySpec, O extends Outcome>(
   ports: WorkerPorts, delivery: Delivery, request: Omit<LeaseRequest, 'worker' | 'delivery'>,
-  ends: { readonly work: (scope: Scope<Spec>) => Promise<O | null>; readonly failed: (failure: Failure) => O; readonly cancelled: O },
+  ends: Ends<Spec, O>,
 ): Promise<Ending<O>> {
   const beat = setInterval(delivery.heartbeat, limits.heartbeatMs);
   try {
@@ -91,7 +101,8 @@ export async function inLease<Spec extends AnySpec, O extends Outcome>(
     const lease = ports.door.of(grant);
     const folder = join(ports.scratch, ports.newId());
     await mkdir(folder, { recursive: true });
-    const made = makeScope<Spec>(ports, delivery, { spec: grant.spec as Spec, lease, folder, logOffset: grant.logOffset });
+    const made = makeScope<Spec>(ports, delivery,
+      { spec: grant.spec as Spec, lease, folder, logOffset: grant.logOffset });
     try {
       return await concluded(made, delivery, lease, ends);
     } finally {
@@ -118,9 +129,7 @@ interface MadeScope<Spec> {
 
 async function concluded<Spec, O extends Outcome>(
   { scope, log, broken, settled, close }: MadeScope<Spec>, delivery: Delivery, lease: LeaseDoor,
-  { work, failed, cancelled }: {
-    readonly work: (scope: Scope<Spec>) => Promise<O | null>; readonly failed: (failure: Failure) => O; readonly cancelled: O;
-  },
+  { work, failed, cancelled }: Ends<Spec, O>,
 ): Promise<Ending<O>> {
   const outcome = await work(scope).catch((error: unknown) => {
     if (delivery.signal.aborted && delivery.why() === 'cancelled') return cancelled;
@@ -164,7 +173,8 @@ function makeScope<Spec extends AnySpec>(
   };
   const log = logPump({
     append: lease.log, offset: logOffset, flushMs: limits.logFlushMs, chunkBytesMax: limits.logChunkBytesMax,
-    bytesMax: 2 * spec.limits.logBytesMax + farmLinesBytesMax, onError: breakOff, later: (call, ms) => void setTimeout(call, ms),
+    bytesMax: 2 * spec.limits.logBytesMax + farmLinesBytesMax, onError: breakOff,
+    later: (call, ms) => void setTimeout(call, ms),
   });
   const post = (event: Parameters<LeaseDoor['event']>[0]) => {
     posts = posts.then(() => lease.event(event)).catch(breakOff);
@@ -175,8 +185,13 @@ function makeScope<Spec extends AnySpec>(
     say: log.line,
     open: async (image, kind) => {
       stopIf(signal);
-      await ports.backend.ensureImage(image, async () =>
-        createReadStream(await lease.input({ sha256: image.tarSha256, bytes: image.bytes })));
+      let loaded = false;
+      await ports.backend.ensureImage(image, async () => {
+        loaded = true;
+        log.line(`== loading image ${image.name}`);
+        return createReadStream(await lease.input({ sha256: image.tarSha256, bytes: image.bytes }));
+      });
+      if (loaded) await lease.forget(image.tarSha256);
       const box = await ports.backend.open({ image, kind, limits: limitsOf(kind, spec) });
       boxes.add(box);
       stopIf(signal);
@@ -210,7 +225,8 @@ function makeScope<Spec extends AnySpec>(
 }
 
 /** Lowered limits are for strangers' code: a fetch box runs none. */
-export const limitsOf = (kind: 'sealed' | 'fetch', spec: AnySpec): CellLimits => (kind === 'fetch' ? cellLimits : spec.limits);
+const limitsOf = (kind: 'sealed' | 'fetch', spec: AnySpec): CellLimits =>
+  (kind === 'fetch' ? cellLimits : spec.limits);
 
 function contextOf(spec: AnySpec, { step, msMax }: StepCommand): StepContext {
   return {

@@ -1,4 +1,4 @@
-/** One HTTP request of the worker to the control plane, by undici. Behind a type, so that tests answer it themselves. */
+/** One HTTP request of the worker to the control plane, by undici. Behind a type, so that a test can answer. */
 import { Agent, request } from 'undici';
 import type { Readable } from 'node:stream';
 
@@ -25,7 +25,9 @@ const answerMsMax = 30_000;
 
 /** Sends to the control plane at `url`. */
 export function httpSend(url: string): Send {
-  const agent = new Agent({ connections: 32, connectTimeout: 5000, headersTimeout: answerMsMax, bodyTimeout: answerMsMax });
+  const agent = new Agent({
+    connections: 32, connectTimeout: 5000, headersTimeout: answerMsMax, bodyTimeout: answerMsMax,
+  });
   return async ({ method, path, headers, body, signal }) => {
     const answer = await request(new URL(path, url), {
       method, headers, dispatcher: agent,

@@ -17,7 +17,8 @@ import { backendLaws } from '../laws/backend.ts';
 
 const spec: BuildSpec = {
   kind: 'build', attemptId: 'a1', project: 'MarkupSafe', version: '3.0.2', target: 'cp311-manylinux_x86_64', python: '3.11',
-  image: { name: 'i', key: 'k', tarSha256: 't', bytes: 1 }, source: { sha256: 's', filename: 'markupsafe-3.0.2.tar.gz', bytes: 1 },
+  image: { name: 'i', key: 'k', tarSha256: 't', bytes: 1 },
+  source: { sha256: 's', filename: 'markupsafe-3.0.2.tar.gz', bytes: 1 },
   sourceDateEpoch: 0, cutoff: '2026-01-01T00:00:00Z', limits: { ...cellLimits },
 };
 const order = { buildId: 'b1', target: spec.target };
@@ -53,6 +54,7 @@ function world(script: BoxScript = playSteps, door: Partial<LeaseDoor> = {}, kno
   let log = '';
   const lease: LeaseDoor = {
     input: async () => '/dev/null',
+    forget: async () => undefined,
     output: async (file) => void put.push(await readFile(file, 'latin1')),
     async log(offset, bytes) { log += new TextDecoder().decode(bytes); return offset + bytes.length; },
     event: async (event) => void events.push(event),
@@ -80,7 +82,8 @@ describe('one delivery of a build', () => {
     const { ports, outcomes, events, put, log } = world();
     const ending = await runBuild(ports, delivery(), order);
     expect(ending.state).toBe('posted');
-    expect(outcomes).toMatchObject([{ state: 'succeeded', wheel: { filename: 'markupsafe-3.0.2-cp311-cp311-manylinux_2_17_x86_64.whl' } }]);
+    const filename = 'markupsafe-3.0.2-cp311-cp311-manylinux_2_17_x86_64.whl';
+    expect(outcomes).toMatchObject([{ state: 'succeeded', wheel: { filename } }]);
     expect(put[0]!.startsWith('PK')).toBe(true);
     expect(events.filter(({ state }) => state === 'ended').map(({ step }) => step))
       .toEqual(['fetch', 'requires', 'requires', 'build', 'repair', 'audit']);

@@ -3,6 +3,7 @@ import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import type Docker from 'dockerode';
 import { fail } from '../../orchestrator/domain/failure.ts';
+import type { Step } from '../../orchestrator/domain/failure.ts';
 import { stepUser } from './box-spec.ts';
 import { howEnded, parseProbe, parseResult, probeScript } from './counters.ts';
 import type { Counters } from './counters.ts';
@@ -33,7 +34,7 @@ export function dockerBox(container: Docker.Container, order: BoxOrder): Box {
   }
 
   /** The probe may be what dies of a full memory, and take process 1 along: the state before it is looked at first. */
-  async function probe(step: StepCommand['step'], resultFile: string, stepCode: number | null): Promise<Counters | Ended> {
+  async function probe(step: Step, resultFile: string, stepCode: number | null): Promise<Counters | Ended> {
     const earlier = stepCode === 0 ? null : await asking(step, () => whyUnusable(container, order));
     const parts: Uint8Array[] = [];
     const code = await execIn(container, {
@@ -107,7 +108,9 @@ export function dockerBox(container: Docker.Container, order: BoxOrder): Box {
         input: (stdin) => packFiles(files, stdin),
       }));
       if (code === 0) return;
-      if (/No space left|Wrote only/.test(said.text())) fail('FARM_DISK', 'fetch', { step: 'fetch', limit: sizeWords(order.limits.workBytes) });
+      if (/No space left|Wrote only/.test(said.text())) {
+        fail('FARM_DISK', 'fetch', { step: 'fetch', limit: sizeWords(order.limits.workBytes) });
+      }
       fail('FARM_CONTAINER_BROKE', 'fetch', { why: `files could not be put in (exit ${code}): ${said.text()}` });
     },
     take: (path, toFile, bytesMax) => takeFile(container, path, toFile, bytesMax),
@@ -143,6 +146,8 @@ async function takeFile(
   const file = createWriteStream(toFile, { flags: 'w', mode: 0o600 });
   let bytes = 0;
   let drained: Promise<void> | null = null;
+  let broken: Error | null = null;
+  file.on('error', (error) => { broken ??= error; });
   try {
     await asking('build', () => once(file, 'open'));
     const code = await asking('build', () => execIn(container, {
@@ -150,7 +155,9 @@ async function takeFile(
       onBytes(part, stream) {
         if (stream !== 1) return undefined;
         bytes += part.length;
-        if (bytes > bytesMax) fail('FARM_WHEEL_BROKEN', 'build', { file: path, why: `it is over ${sizeWords(bytesMax)}` });
+        if (bytes > bytesMax) {
+          fail('FARM_WHEEL_BROKEN', 'build', { file: path, why: `it is over ${sizeWords(bytesMax)}` });
+        }
         if (file.write(Uint8Array.from(part))) return undefined;
         return (drained ??= once(file, 'drain').then(() => void (drained = null)));
       },
@@ -158,7 +165,12 @@ async function takeFile(
     if (code === noSuchFile) fail('FARM_WHEEL_NONE', 'build', { file: path });
     if (code !== 0) fail('FARM_CONTAINER_BROKE', 'build', { why: `a file could not be taken out (exit ${code})` });
   } finally {
-    await new Promise<void>((resolve) => { file.end(() => resolve()); file.once('error', () => resolve()); });
+    await new Promise<void>((resolve) => {
+      file.once('close', resolve);
+      if (file.closed) resolve();
+      file.end();
+    });
   }
+  if (broken !== null) throw dockerFailure(broken, 'build');
   return { bytes };
 }

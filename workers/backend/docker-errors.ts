@@ -2,9 +2,11 @@
 import { FarmError, failure } from '../../orchestrator/domain/failure.ts';
 import type { Step } from '../../orchestrator/domain/failure.ts';
 
-interface ClientError { readonly code?: string; readonly statusCode?: number; readonly message?: string; readonly reason?: string }
+interface ClientError { readonly code?: string; readonly statusCode?: number; readonly message?: string }
 
-const downCodes = new Set(['ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', 'EACCES', 'ETIMEDOUT', 'EAI_AGAIN', 'ENOTFOUND']);
+const downCodes = new Set([
+  'ECONNREFUSED', 'ENOENT', 'ECONNRESET', 'EPIPE', 'EACCES', 'ETIMEDOUT', 'EAI_AGAIN', 'ENOTFOUND',
+]);
 
 /**
  * @errors the answer is FARM_DOCKER_DOWN (no engine behind the socket), FARM_NO_SPACE (its disk is full),

@@ -83,7 +83,7 @@ function readToEnd(exec: Docker.Exec, stream: Duplex, order: ExecOrder): Promise
   });
 }
 
-/** Tells whether a stream is held open by a stray child: the command ended, and no byte came for a while (or ever more come). */
+/** Tells whether a stray child holds a stream open: the command has ended, and bytes stopped coming or never stop. */
 function strayJudge(exec: Docker.Exec): (bytesAt: number) => Promise<boolean> {
   let endedAt: number | null = null;
   return async (bytesAt) => {

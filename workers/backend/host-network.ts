@@ -15,12 +15,15 @@ export interface HostNetwork {
 
 /** Where Linux distributions keep the certificates as one file. */
 const caBundles = [
-  '/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem', '/etc/ssl/cert.pem',
+  '/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/ca-bundle.pem',
+  '/etc/ssl/cert.pem',
 ];
 
 /** pip settings that mean the same in a box. `find-links` and `cert` name files of the host and do not. */
-const pipSettings = new Set(['index-url', 'extra-index-url', 'trusted-host', 'proxy', 'default-timeout', 'timeout', 'retries']);
-const proxyNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY', 'http_proxy', 'https_proxy', 'all_proxy', 'no_proxy'];
+const pipSettings = new Set([
+  'index-url', 'extra-index-url', 'trusted-host', 'proxy', 'default-timeout', 'timeout', 'retries',
+]);
+const proxyNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
 
 /**
  * Environment variables from `pip config list`: lines `global.index-url='…'`, `install.…`, `:env:.…`; later sources win
@@ -54,8 +57,9 @@ export async function readHostNetwork(
     execFile('python3', ['-m', 'pip', 'config', 'list'], { timeout: 20_000, env: { ...environment } },
       (error, stdout) => resolve(error ? '' : stdout));
   });
-  const proxies = Object.fromEntries(proxyNames.flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])));
+  const proxies: Record<string, string> = {};
+  for (const name of proxyNames) if (environment[name]) proxies[name] = environment[name];
   const made = { ...proxies, ...pipEnvironment(listed) };
-  const caBundlePath = [environment['SSL_CERT_FILE'], ...caBundles].find((path) => path !== undefined && existsSync(path));
+  const caBundlePath = [environment['SSL_CERT_FILE'], ...caBundles].find((path) => path && existsSync(path));
   return { environment: made, caBundlePath: caBundlePath ?? null, mode: mode ?? networkMode(made) };
 }

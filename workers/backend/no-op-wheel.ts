@@ -8,7 +8,8 @@ export interface NoOpWheel { readonly filename: string; readonly platformTag: st
 
 /** The platform tag of a target at its floor: `manylinux_x86_64` becomes `manylinux_2_17_x86_64`. */
 export function floorTag(target: string): string {
-  return platformOf(target).replace(/^manylinux_(?!\d)/, 'manylinux_2_17_').replace(/^musllinux_(?!\d)/, 'musllinux_1_2_');
+  return platformOf(target)
+    .replace(/^manylinux_(?!\d)/, 'manylinux_2_17_').replace(/^musllinux_(?!\d)/, 'musllinux_1_2_');
 }
 
 /** The wheel of a target, the same bytes every time. The target's Python is its python and abi tag. */

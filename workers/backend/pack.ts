@@ -4,9 +4,7 @@ import { stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import tar from 'tar-stream';
-import type { Box } from './types.ts';
-
-export type PutFile = Parameters<Box['put']>[0][number];
+import type { PutFile } from './types.ts';
 
 /** 1980-01-01: the oldest time that a zip can hold; the same for every box, so that builds repeat. */
 const packedAt = new Date(315_532_800_000);

@@ -59,13 +59,16 @@ function scriptedBox(id: string, order: BoxOrder, script: BoxScript, gone: () =>
       if (does.log) onLog(new TextEncoder().encode(does.log));
       for (const [path, bytes] of Object.entries(does.files ?? {})) files.set(path, bytes);
       if (!does.hangs) return exit(does.ended ?? 'exit', does);
-      const stopped = await hang(Math.min(command.msMax, order.limits.silenceMsMax), AbortSignal.any([signal, closed.signal]));
+      const msMax = Math.min(command.msMax, order.limits.silenceMsMax);
+      const stopped = await hang(msMax, AbortSignal.any([signal, closed.signal]));
       if (stopped) return exit('cancelled', does);
       return exit(command.msMax <= order.limits.silenceMsMax ? 'timeout' : 'silent', does);
     },
     async take(path, toFile, bytesMax) {
       const bytes = files.get(path) ?? fail('FARM_WHEEL_NONE', 'build', { file: path });
-      if (bytes.length > bytesMax) fail('FARM_WHEEL_BROKEN', 'build', { file: path, why: `it is over ${bytesMax} bytes` });
+      if (bytes.length > bytesMax) {
+        fail('FARM_WHEEL_BROKEN', 'build', { file: path, why: `it is over ${bytesMax} bytes` });
+      }
       await writeFile(toFile, bytes);
       return { bytes: bytes.length };
     },
@@ -105,14 +108,18 @@ const plays: Readonly<Record<string, (order: Order) => Played>> = {
   'prepare.py': () => ({ buildSystem, installed: [], members: 1 }),
   'hooks.py': (order) => {
     if (order['hook'] === 'requires' || order['hook'] === 'requires-sdist') return { requires: [] };
-    if (order['hook'] === 'sdist') return { sdist: 'scripted-1.tar.gz', files: { [`${order['out']}/scripted-1.tar.gz`]: emptyTar } };
+    if (order['hook'] === 'sdist') {
+      return { sdist: 'scripted-1.tar.gz', files: { [`${order['out']}/scripted-1.tar.gz`]: emptyTar } };
+    }
     return { ...wheelIn(order), compilerCalls: 1, compilerFailures: 0 };
   },
   'repair.py': (order) => {
     const [project = '', version = ''] = (order['wheel'] ?? '').split('/').at(-1)!.split('-');
     return { ...wheelIn({ ...order, project, version }), policy: null, grafted: [] };
   },
-  'audit.py': ({ target = '' }) => ({ platformTag: floorTag(target), floor: '', objectCount: 0, objects: [], glibc: null, notes: [] }),
+  'audit.py': ({ target = '' }) => ({
+    platformTag: floorTag(target), floor: '', objectCount: 0, objects: [], glibc: null, notes: [],
+  }),
   'test.py': ({ mode, siteTar }) => ({
     imports: [], how: `scripted ${mode}`, ...(siteTar ? { siteTar, files: { [siteTar]: emptyTar } } : {}),
   }),

@@ -42,10 +42,16 @@ export interface StepExit {
   readonly ms: number;
 }
 
+export interface PutFile {
+  readonly path: string;
+  readonly bytes: Uint8Array | { readonly file: string } | NodeJS.ReadableStream;
+  readonly mode?: number;
+}
+
 export interface Box {
   readonly id: string;
   /** Puts files into the box, by tar over exec; before or between commands. Paths are absolute. */
-  put(files: readonly { path: string; bytes: Uint8Array | { file: string } | NodeJS.ReadableStream; mode?: number }[]): Promise<void>;
+  put(files: readonly PutFile[]): Promise<void>;
   run(command: StepCommand, onLog: (bytes: Uint8Array) => void, signal: AbortSignal): Promise<StepExit>;
   /** Kills every other process of the box, then copies one file out to a host file, within `bytesMax`. */
   take(path: string, toFile: string, bytesMax: number): Promise<{ bytes: number }>;

@@ -5,13 +5,15 @@ import { DoorError } from '../../../workers/control-door.ts';
 import { asTemporal } from '../../../workers/delivery.ts';
 import { cellAnswer, isWide } from '../../../workers/run-attempt.ts';
 import { Stopped } from '../../../workers/scope.ts';
+import type { Ending } from '../../../workers/scope.ts';
+import type { BuildOutcome } from '../../../orchestrator/contract/worker.ts';
 
-const wheel = (filename: string) => ({
+const wheel = (filename: string): Ending<BuildOutcome> => ({
   state: 'posted', outcome: {
     kind: 'build', state: 'succeeded', wheel: { filename, sha256: 'a'.repeat(64), bytes: 1 },
     compilerCalls: 0, compilerFailures: 0, notes: [], audit: {}, grafted: [],
   },
-} as const);
+});
 
 describe('what the workflow is told', () => {
   it.each([
