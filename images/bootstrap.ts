@@ -23,8 +23,10 @@ type Say = (line: string) => void;
  * @errors when neither way is open: the message says what to install
  */
 export async function unpackRoot(
-  recipe: Recipe, folder: string, docker: Docker, options: MakeOptions, say: Say,
+  recipe: Recipe, folder: string, docker: Docker, options: MakeOptions, tell: Say,
 ): Promise<Unpacked> {
+  // apt's own lines are many and name hosts; a failure's message has the last of them.
+  const say = (line: string): void => { if (!/^(?:Get|Hit|Ign|Err|Fetched|Reading|E:|W:|I: (?!downl|extr|success)|\s)/.test(line)) tell(line); };
   const image = `debian:${recipe.suite}`;
   if (await haveImage(docker, image, say)) await inContainer(image, recipe, folder, docker, options, say);
   else await onHost(recipe, folder, options, say);

