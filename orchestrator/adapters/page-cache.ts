@@ -76,6 +76,9 @@ class Cache {
     this.copied = state?.serial ?? 0;
     this.namesKnown = state !== null;
     await this.step();
+    // Planes that were killed leave their row behind.
+    await this.pool.query(`delete from plane where seen_at < (now() at time zone 'utc') - interval '1 hour'`)
+      .catch((error: unknown) => { this.say(error); });
     this.schedule();
   }
 
