@@ -3,13 +3,14 @@ import { failure } from '../domain/failure.ts';
 import { startWorkflow, type BuildPorts } from './builds.ts';
 
 const sweepMs = 30_000;
+const collectMs = 60 * 60_000;
 /** A workflow that ends and the row that it wrote just before are not seen at the same moment. */
 const settleMs = 60_000;
 const rowsAtOnce = 200;
 
 /**
  * Starts what has a row and no workflow, asks again for cancels that did not arrive, and ends what has lost its
- * workflow for good. Sweeps at once and every 30 seconds; the answer stops it.
+ * workflow for good. Sweeps at once and every 30 seconds, collects blobs every hour; the answer stops it.
  */
 export function startSweeper(ports: BuildPorts, onError: (error: unknown) => void): () => void {
   let busy = false;
@@ -19,8 +20,11 @@ export function startSweeper(ports: BuildPorts, onError: (error: unknown) => voi
     sweep(ports).catch(onError).finally(() => { busy = false; });
   };
   turn();
-  const timer = setInterval(turn, sweepMs);
-  return () => clearInterval(timer);
+  const timers = [
+    setInterval(turn, sweepMs),
+    setInterval(() => void ports.blobs.collect(ports.clock.now()).catch(onError), collectMs),
+  ];
+  return () => timers.forEach((timer) => clearInterval(timer));
 }
 
 /** One sweep. */

@@ -5,6 +5,7 @@
  *   GET    /api/status                           StatusView
  *   PUT    /api/sources/:sha256?kind&filename&epoch   bytes -> SourceView (kind folder | file)
  *   GET    /api/sources/:id                      SourceView
+ *   POST   /api/sources/:id/cancel               -> 202, ends the making of an sdist
  *   POST   /api/plans                            BuildRequest -> PlanView            (starts nothing)
  *   POST   /api/builds                           BuildRequest -> BuildView           (201 started, 200 nothing to build)
  *   GET    /api/builds?limit=                    BuildView[] newest first

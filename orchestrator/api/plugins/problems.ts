@@ -28,6 +28,7 @@ export function failureOf(error: unknown): Failure {
   const { statusCode = 500, message = '', code = '' } = error as { statusCode?: number; message?: string; code?: string };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return failure('FARM_TOO_LARGE', 'plan', { limit: 'the body limit of this address' });
   if (statusCode >= 400 && statusCode < 500) return failure('FARM_BAD_REQUEST', 'plan', { why: message });
+  if (code === '53100' || /No space left on device/.test(message)) return failure('FARM_NO_SPACE', 'plan', { why: message });
   if (isDatabaseAway(code, message)) return failure('FARM_NOT_UP', 'plan', { why: 'the database is away' });
   return failure('FARM_INTERNAL', 'plan', { why: message.split('\n').at(-1) ?? '' });
 }

@@ -1,0 +1,118 @@
+import { describe, expect, test } from 'vitest';
+import { makeApp, type AppParts } from '../../../orchestrator/api/app.ts';
+import { failureOf } from '../../../orchestrator/api/plugins/problems.ts';
+import type { Problem } from '../../../orchestrator/contract/api.ts';
+import { fail } from '../../../orchestrator/domain/failure.ts';
+
+const unused = async (): Promise<never> => { throw new Error('not asked for in this test'); };
+const epoch = new Date(0);
+
+function appWith(changed: Partial<AppParts> = {}) {
+  return makeApp({
+    guard: { apiToken: 'api-token', workerToken: 'worker-token', hosts: ['farm.example'] },
+    facts: {
+      farmId: 'f', version: '1', url: 'http://farm.example', startedAt: epoch, clock: { now: () => new Date(5) },
+      trustFingerprint: async () => 'f00',
+    },
+    builds: { plan: unused, start: unused, view: async () => fail('FARM_NOT_FOUND', 'plan', { thing: 'build x' }), newest: async () => [], cancel: unused, watch: unused },
+    attempts: { view: unused, log: () => { throw new Error('not asked for in this test'); }, inputs: unused },
+    sources: { add: unused, view: unused, cancel: unused },
+    tallies: { count: async () => ({ projects: 1, files: 2, serial: 3, openBuilds: 4 }) },
+    door: { lease: unused, open: unused, input: unused, output: unused, log: unused, event: unused, lock: unused, outcome: unused },
+    ...changed,
+  });
+}
+
+describe('the guard', () => {
+  test('asks for the API token where something changes, and for the worker token at every worker door', async () => {
+    const app = await appWith();
+    const status = async (method: 'GET' | 'POST', url: string, token?: string) => (await app.inject({
+      method, url, payload: {}, headers: token ? { authorization: `Bearer ${token}` } : {},
+    })).statusCode;
+    expect(await status('GET', '/api/builds')).toBe(200);
+    expect(await status('POST', '/api/builds')).toBe(401);
+    expect(await status('POST', '/api/builds', 'worker-token')).toBe(401);
+    expect(await status('POST', '/api/builds', 'api-token')).toBe(400);
+    expect(await status('POST', '/worker/leases')).toBe(401);
+    expect(await status('POST', '/worker/leases', 'api-token')).toBe(401);
+    expect(await status('POST', '/worker/leases', 'worker-token')).toBe(400);
+    expect(await status('GET', '/worker/leases/x/inputs/y')).toBe(401);
+  });
+
+  test('an empty token opens nothing', async () => {
+    const app = await appWith({ guard: { apiToken: '', workerToken: '', hosts: null } });
+    const answer = await app.inject({ method: 'POST', url: '/api/builds', payload: {}, headers: { authorization: 'Bearer ' } });
+    expect(answer.statusCode).toBe(401);
+  });
+
+  test('answers its own names only, so that a rebound name reads nothing', async () => {
+    const app = await appWith();
+    const status = async (host: string) => (await app.inject({ url: '/api/builds', headers: { host } })).statusCode;
+    for (const host of ['localhost:8080', '127.0.0.1', '[::1]:9', 'farm.example', 'FARM.example:80']) expect(await status(host)).toBe(200);
+    for (const host of ['evil.example', 'localhost.evil.example', '127.0.0.1.evil.example:80', 'farm.example.evil']) expect(await status(host)).toBe(400);
+    const open = await appWith({ guard: { apiToken: 'a', workerToken: 'w', hosts: null } });
+    expect((await open.inject({ url: '/api/builds', headers: { host: 'any.example' } })).statusCode).toBe(200);
+  });
+});
+
+describe('problems', () => {
+  test('carry code, blame and next step, in the status line too', async () => {
+    const app = await appWith();
+    const answer = await app.inject({ url: '/api/builds/x' });
+    expect(answer.headers['content-type']).toContain('application/problem+json');
+    expect(answer.json<Problem>()).toMatchObject({ status: 404, code: 'FARM_NOT_FOUND', blame: 'project', detail: 'There is no build x.' });
+    expect(answer.statusMessage).toBe('FARM_NOT_FOUND: There is no build x.');
+    const nowhere = await app.inject({ url: '/nowhere?x=1' });
+    expect([nowhere.statusCode, nowhere.json<Problem>().detail]).toEqual([404, 'There is no GET /nowhere.']);
+  });
+
+  test('a fault of the farm is told to the log, a refusal is not', async () => {
+    const faults: unknown[] = [];
+    const app = await appWith({ onFault: (error) => faults.push(error) });
+    expect((await app.inject({ url: '/api/attempts/x' })).json<Problem>()).toMatchObject({ status: 500, code: 'FARM_INTERNAL', blame: 'farm' });
+    await app.inject({ url: '/api/builds/x' });
+    expect(faults.length).toBe(1);
+  });
+
+  test('name what came from outside', () => {
+    expect(failureOf({ code: 'ECONNREFUSED', message: 'connect' }).code).toBe('FARM_NOT_UP');
+    expect(failureOf({ code: '53100', message: 'could not extend file' }).code).toBe('FARM_NO_SPACE');
+    expect(failureOf({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }).code).toBe('FARM_TOO_LARGE');
+    expect(failureOf({ statusCode: 400, message: 'body/what must be string' }).message).toContain('body/what must be string');
+  });
+
+  test('a body that is too large, of another type or of another shape is refused', async () => {
+    const app = await appWith();
+    const post = (payload: string, type: string) => app.inject({
+      method: 'POST', url: '/api/builds', payload, headers: { authorization: 'Bearer api-token', 'content-type': type },
+    });
+    expect((await post(`{"what":"${'x'.repeat(2 ** 20)}"}`, 'application/json')).statusCode).toBe(413);
+    expect((await post('{"what":1,"targets":[]}', 'application/json')).statusCode).toBe(400);
+    expect((await post('{', 'application/json')).statusCode).toBe(400);
+    expect((await post('what=idna', 'text/plain')).statusCode).toBe(400);
+  });
+});
+
+describe('the description of the API', () => {
+  test('lists every route that the contract names', async () => {
+    const app = await appWith();
+    const { paths } = (await app.inject({ url: '/api/openapi.json' })).json<{ paths: Record<string, Record<string, unknown>> }>();
+    const listed = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+    expect(listed.sort()).toEqual([
+      'GET /api/attempts/{id}', 'GET /api/attempts/{id}/log', 'GET /api/builds', 'GET /api/builds/{id}',
+      'GET /api/builds/{id}/cells/{target}/inputs', 'GET /api/builds/{id}/events', 'GET /api/openapi.json',
+      'GET /api/sources/{id}', 'GET /api/status', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
+      'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
+      'POST /worker/leases/{id}/events', 'POST /worker/leases/{id}/lock', 'POST /worker/leases/{id}/log',
+      'POST /worker/leases/{id}/outcome', 'PUT /api/sources/{sha256}', 'PUT /worker/leases/{id}/outputs/{sha256}',
+    ]);
+    expect(paths['/api/builds']?.['post']).toMatchObject({ security: [{ token: [] }], requestBody: { required: true } });
+  });
+
+  test('the status page counts', async () => {
+    const app = await appWith();
+    expect((await app.inject({ url: '/api/status' })).json()).toMatchObject({
+      farmId: 'f', index: 'http://farm.example/simple/', files: 2, openBuilds: 4, uptimeMs: 5, trustFingerprint: 'f00',
+    });
+  });
+});
