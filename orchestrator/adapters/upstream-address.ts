@@ -34,6 +34,8 @@ options, _ = create_command('install').parse_args([])
 print(options.index_url)
 print(options.cert or '')
 `;
+/** Where the farm's cross images keep their pip. @source images/cross-debian/finish.py */
+const imagePython = '/opt/wheelfarm/venv/bin/python';
 const askMsMax = 30_000;
 const execute = promisify(execFile);
 
@@ -85,7 +87,7 @@ async function pipInImage(): Promise<UpstreamAddress | null> {
   if (image === undefined) return null;
   const printed: Buffer[] = [];
   const output = new PassThrough().on('data', (bytes: Buffer) => printed.push(bytes));
-  await docker.run(image, ['python3', '-c', askPip], [output, new PassThrough().resume()], {
+  await docker.run(image, [imagePython, '-c', askPip], [output, new PassThrough().resume()], {
     Tty: false, HostConfig: { AutoRemove: true, NetworkMode: 'none' },
   });
   // The image's own certificates are not on this machine: only the address is of use.
