@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { engineOf, ask } from '../../infra/setup/docker-socket.ts';
 import { placesOf } from '../../infra/setup/places.ts';
 import { readKept, type Kept } from '../../orchestrator/cli/group/kept.ts';
-import { orphansOf } from '../../orchestrator/cli/group/supervisor.ts';
+import { databaseFolder, orphansOf } from '../../orchestrator/cli/group/supervisor.ts';
 import type { GroupView } from '../../orchestrator/cli/group/view.ts';
 
 /** What a command of the farm printed and how it ended. */
@@ -79,6 +79,7 @@ export function farmAt(home: string, env: Readonly<Record<string, string>> = {})
     async stop() {
       const down = await farm(['down']);
       const left = await leftOf(home);
+      rmSync(databaseFolder(home), { recursive: true, force: true }); // it may be a link to elsewhere
       rmSync(home, { recursive: true, force: true });
       if (down.code !== 0) throw new Error(`./farm down ended with ${down.code}: ${down.stderr}`);
       if (left.length > 0) throw new Error(`left after ./farm down: ${left.join(', ')}`);

@@ -48,8 +48,8 @@ function builtIn(): PartPlan[] {
   let argv: string[] | undefined;
   if (native) {
     const database = postgresHome(home, native, kept.identity.farmId, env);
-    initialisePostgres(database, native, kept.secrets.postgresPassword, env);
-    argv = postgresArgv(database, native, kept.ports.postgres);
+    initialisePostgres(database, kept.secrets.postgresPassword, env);
+    argv = postgresArgv(database, kept.ports.postgres);
   }
   const temporal = env.TEMPORAL_ADDRESS ? undefined : temporalBinary(places, env);
   return partsOf({

@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { onPath } from '../../../infra/setup/command.ts';
@@ -11,33 +13,55 @@ export interface PostgresHome {
   readonly folder: string;
   /** Put before every command of Postgres; empty when the present user runs it. */
   readonly prefix: readonly string[];
+  /** Folder with `bin/postgres` that this account can run from. */
+  readonly native: string;
 }
 
 interface Account { readonly uid: number; readonly gid: number }
 
+/** For what an account without root's rights cannot reach in a checkout. */
+const shared = '/var/lib/wheelfarm';
+
 /**
- * Where the data lives and as whom Postgres runs. As root it is the account `postgres`, else `nobody`; where that
- * account cannot walk into the checkout (a home folder with mode 700) it is given the one capability that lets it,
- * and where this does not work either, the data goes to /var/lib with a link in the state folder.
+ * Where the data lives and as whom Postgres runs. As root it is the account `postgres`, else `nobody`. Where that
+ * account cannot walk to the state folder (a home folder with mode 700) Postgres keeps the one capability that lets it;
+ * where there is no such capability, the data goes to /var/lib with a link in the state folder. Postgres asks access(2)
+ * whether its own program may be run, which no capability answers: unreachable programs are copied.
  * @param native folder of the registry package, with `bin/postgres`
  * @errors throws when root has neither setpriv nor an account to step down to
  */
 export function postgresHome(home: string, native: string, farmId: string, env: Env): PostgresHome {
   const folder = join(home, 'postgres');
-  if (process.getuid?.() !== 0) return { folder, prefix: [] };
+  if (process.getuid?.() !== 0) return { folder, prefix: [], native };
   const setpriv = onPath('setpriv', env.PATH);
   if (!setpriv) throw new Error('Postgres does not run as root, and setpriv (util-linux) is not here to step down');
   const account = stepDownAccount(readFileSync('/etc/passwd', 'utf8'));
   const plain = [setpriv, `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups'];
-  const able = [...plain, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--'];
-  const binary = join(native, 'bin', 'postgres');
-  const reaches = (prefix: readonly string[], path: string): boolean =>
-    spawnSync(prefix[0] ?? '', [...prefix.slice(1), 'test', '-r', path], { stdio: 'ignore' }).status === 0;
-  mkdirSync(home, { recursive: true });
   const openly = [...plain, '--'];
-  if (reaches(openly, binary) && reaches(openly, home)) return owned(folder, openly, account);
-  if (reaches(able, binary) && reaches(able, home)) return owned(folder, able, account);
-  return owned(elsewhere(folder, farmId), openly, account);
+  const able = [...plain, '--inh-caps=+dac_override', '--ambient-caps=+dac_override', '--'];
+  const works = (prefix: readonly string[], ...argv: string[]): boolean =>
+    spawnSync(prefix[0] ?? '', [...prefix.slice(1), ...argv], { stdio: 'ignore', cwd: '/' }).status === 0;
+  mkdirSync(home, { recursive: true });
+  const programs = works(openly, 'test', '-x', join(native, 'bin', 'postgres')) ? native : copied(native);
+  const walks = [openly, able].find((prefix) => works(prefix, 'ls', '-d', `${home}/.`));
+  const place = walks ? folder : elsewhere(folder, farmId);
+  return { ...owned(place, walks ?? openly, account), native: programs };
+}
+
+/** A copy of the programs that every account reaches, made once for each version of the package. */
+function copied(native: string): string {
+  const { version } = JSON.parse(readFileSync(join(dirname(native), 'package.json'), 'utf8')) as { version: string };
+  const folder = join(shared, `postgres-${version}`);
+  if (existsSync(folder)) return folder;
+  const unfinished = `${folder}.${process.pid}`;
+  mkdirSync(shared, { recursive: true, mode: 0o755 });
+  cpSync(native, unfinished, { recursive: true, verbatimSymlinks: true });
+  try {
+    renameSync(unfinished, folder);
+  } catch {
+    rmSync(unfinished, { recursive: true }); // another farm was quicker
+  }
+  return folder;
 }
 
 /** The account that Postgres runs as, from the text of /etc/passwd. */
@@ -49,7 +73,7 @@ export function stepDownAccount(passwd: string): Account {
   throw new Error('Postgres does not run as root, and there is neither an account postgres nor nobody');
 }
 
-function owned(folder: string, prefix: readonly string[], account: Account): PostgresHome {
+function owned(folder: string, prefix: readonly string[], account: Account): { folder: string; prefix: readonly string[] } {
   if (!existsSync(folder)) mkdirSync(folder, { mode: 0o700 });
   if (statSync(folder).uid !== account.uid && !existsSync(join(folder, 'PG_VERSION'))) {
     chownSync(folder, account.uid, account.gid);
@@ -58,7 +82,7 @@ function owned(folder: string, prefix: readonly string[], account: Account): Pos
 }
 
 function elsewhere(folder: string, farmId: string): string {
-  const real = join('/var/lib/wheelfarm', farmId);
+  const real = join(shared, farmId);
   mkdirSync(real, { recursive: true, mode: 0o711 });
   if (!existsSync(folder)) symlinkSync(real, folder);
   return real;
@@ -68,7 +92,7 @@ function elsewhere(folder: string, farmId: string): string {
  * Makes the data folder on first use, with the account and the database `farm`.
  * @errors throws with the last lines of initdb
  */
-export function initialisePostgres({ folder, prefix }: PostgresHome, native: string, password: string, env: Env): void {
+export function initialisePostgres({ folder, prefix, native }: PostgresHome, password: string, env: Env): void {
   if (existsSync(join(folder, 'PG_VERSION')) && existsSync(join(folder, 'farm.made'))) return;
   rmContents(folder, prefix, env);
   const secret = mkdtempSync(join(tmpdir(), 'farm-'));
@@ -100,7 +124,7 @@ function step(argv: readonly string[], env: Env, cwd: string, input: string): vo
 }
 
 /** Command line of the server: loopback only, durable, small. */
-export function postgresArgv({ folder, prefix }: PostgresHome, native: string, port: number): string[] {
+export function postgresArgv({ folder, prefix, native }: PostgresHome, port: number): string[] {
   const settings = {
     listen_addresses: '127.0.0.1', unix_socket_directories: '', fsync: 'on', shared_buffers: '64MB',
     max_connections: '60', log_min_messages: 'warning', log_line_prefix: '%m ',

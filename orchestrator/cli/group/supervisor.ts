@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -25,8 +25,11 @@ export interface GroupRecord {
 /** Environment entry that marks every process of a farm, whatever started it. */
 export const markerOf = (farmId: string): string => `FARM_GROUP=${farmId}`;
 
-/** Working folder of the embedded database: its processes are found by it. */
-export const databaseFolder = (home: string): string => join(home, 'postgres');
+/** Working folder of the embedded database, links resolved: its processes are found by it. */
+export function databaseFolder(home: string): string {
+  const folder = join(home, 'postgres');
+  return existsSync(folder) ? realpathSync(folder) : folder;
+}
 
 /** Log of a part. */
 export const logFile = (home: string, part: string): string => join(home, 'logs', `${part}.log`);
