@@ -239,7 +239,8 @@ export interface WorkerDoor {
   output(lease: OpenLease, sha256: string, body: AsyncIterable<Uint8Array>): Promise<{ sha256: string; bytes: number }>;
   /** `taken` false with the right offset where the bytes do not go on where the log ends. @errors FARM_TOO_LARGE */
   log(lease: OpenLease, offset: number, bytes: Uint8Array): Promise<{ readonly taken: boolean; readonly offset: number }>;
-  event(lease: OpenLease, event: StepEvent): Promise<void>;
+  /** One event, or several in their order. */
+  event(lease: OpenLease, event: StepEvent | readonly StepEvent[]): Promise<void>;
   lock(lease: OpenLease, report: LockReport): Promise<LockAnswer>;
   /** @errors FARM_BAD_REQUEST (wheel not put, wrong kind), FARM_ENDED (another outcome was taken before) */
   outcome(lease: OpenLease, outcome: Outcome): Promise<void>;
@@ -252,6 +253,8 @@ export interface Attempts {
   log(id: string, from: { readonly offset: number; readonly follow: boolean; readonly signal: AbortSignal }): AsyncIterable<Uint8Array>;
   /** What `./farm shell` opens: image, inputs and requirements of a cell's newest attempt. */
   inputs(buildId: string, target: string): Promise<CellInputs>;
+  /** The bytes of one of them. @errors FARM_NOT_FOUND where the digest is neither its sdist nor its image */
+  input(buildId: string, target: string, sha256: string): Promise<{ readonly bytes: number; readonly stream: NodeJS.ReadableStream }>;
 }
 
 /** Folders and files that somebody sent to be built. */

@@ -15,6 +15,7 @@
  *   GET    /api/attempts/:id                     AttemptView
  *   GET    /api/attempts/:id/log?offset=&follow= text; follow=1 streams until the attempt has ended
  *   GET    /api/builds/:id/cells/:target/inputs  CellInputs, what `./farm shell` opens
+ *   GET    /api/builds/:id/cells/:target/inputs/:sha256   bytes of its sdist or of its image's root tar; needs the token
  */
 import { Type, type Static } from 'typebox';
 import { FailureShape, ImageInput, BlobInput, LimitsShape, LockedShape } from './worker.ts';
@@ -115,6 +116,9 @@ export type AttemptView = Static<typeof AttemptView>;
 export const CellInputs = Type.Object({
   project: Type.String(), version: Type.String(), target: Type.String(),
   image: ImageInput, source: BlobInput, lock: Type.Array(LockedShape), sourceDateEpoch: Type.Integer(),
+  /** Requirements uploaded later were not chosen. ISO 8601. */
+  cutoff: Type.String(),
+  limits: LimitsShape,
   failure: Type.Union([FailureShape, Type.Null()]),
 });
 export type CellInputs = Static<typeof CellInputs>;

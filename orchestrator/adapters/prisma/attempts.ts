@@ -1,3 +1,4 @@
+import { fail } from '../../domain/failure.ts';
 import type { Attempts, Tallies } from '../../ports.ts';
 import type { Database } from './database.ts';
 import { followLog, type LogPorts } from './logs.ts';
@@ -8,6 +9,11 @@ export const prismaAttempts = (ports: LogPorts): Attempts => ({
   view: (id) => attemptView(ports.database, id),
   log: (id, from) => followLog(ports, id, from),
   inputs: (buildId, target) => cellInputs(ports.database, buildId, target),
+  async input(buildId, target, sha256) {
+    const { image, source } = await cellInputs(ports.database, buildId, target);
+    if (![image.tarSha256, source.sha256].includes(sha256)) fail('FARM_NOT_FOUND', 'build', { thing: `input ${sha256} of this cell` });
+    return { bytes: await ports.blobs.size(sha256), stream: await ports.blobs.stream(sha256) };
+  },
 });
 
 /** Port Tallies. */

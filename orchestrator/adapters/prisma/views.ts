@@ -3,7 +3,7 @@ import { fail } from '../../domain/failure.ts';
 import { compareTargets } from '../../domain/coverage.ts';
 import type { Attempt, Build, Cell, Release, Source } from './client/client.ts';
 import type { Database } from './database.ts';
-import { asFailure, asLock, asPlan, asRow, buildWithPlan, chooseRow, imageInput } from './rows.ts';
+import { asFailure, asLock, asPlan, asRow, buildWithPlan, chooseRow, imageInput, limitsOf } from './rows.ts';
 
 const text = (at: Date | null): string | null => at?.toISOString() ?? null;
 
@@ -112,7 +112,8 @@ export async function cellInputs({ prisma }: Database, buildId: string, target: 
   return {
     project: plan.project, version: plan.version, target, image: await imageInput(prisma, row.image, row.imageKey),
     source: { sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes },
-    lock: [...asLock(attempt?.lock)], sourceDateEpoch: source.sourceDateEpoch, failure: asFailure(cell.failure),
+    lock: [...asLock(attempt?.lock)], sourceDateEpoch: source.sourceDateEpoch, cutoff: plan.cutoff,
+    limits: limitsOf(build.limits, 'build'), failure: asFailure(cell.failure),
   };
 }
 

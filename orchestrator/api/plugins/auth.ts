@@ -2,8 +2,15 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { fail } from '../../domain/failure.ts';
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** A route that is read with a token only. */
+    guarded?: true;
+  }
+}
+
 export interface GuardOptions {
-  /** Changes something under `/api/`. */
+  /** Changes something under `/api/`, or reads what is guarded there. */
   readonly apiToken: string;
   /** Everything under `/worker/`. */
   readonly workerToken: string;
@@ -21,9 +28,11 @@ export function guard(app: FastifyInstance, { apiToken, workerToken, hosts }: Gu
   const allowed = hosts ? new Set(['localhost', '127.0.0.1', '[::1]', ...hosts.map((host) => host.toLowerCase())]) : null;
   app.addHook('onRequest', async (request) => {
     if (allowed && !allowed.has(hostOf(request))) fail('FARM_BAD_REQUEST', 'plan', { why: 'the Host header names another machine' });
-    const path = request.url.split('?')[0] ?? '';
-    if (path.startsWith('/worker/') && !isToken(request, workerToken)) fail('FARM_UNAUTHORIZED', 'plan');
-    if (path.startsWith('/api/') && !reading.has(request.method) && !isToken(request, apiToken)) fail('FARM_UNAUTHORIZED', 'plan');
+    // The route that was found, not the request's path: `/%77orker/` finds the routes of `/worker/` too.
+    const { url: route = '', config } = request.routeOptions;
+    const changes = config.guarded === true || !reading.has(request.method);
+    if (route.startsWith('/worker/') && !isToken(request, workerToken)) fail('FARM_UNAUTHORIZED', 'plan');
+    if (route.startsWith('/api/') && changes && !isToken(request, apiToken)) fail('FARM_UNAUTHORIZED', 'plan');
   });
 }
 

@@ -32,7 +32,7 @@ export function describeRoutes(app: FastifyInstance, { version, url }: Facts): v
 
 function operation({ schema, config, method, url }: RouteOptions): object {
   const words = config?.words;
-  const open = [method].flat().includes('GET') && url.startsWith('/api/');
+  const open = [method].flat().includes('GET') && url.startsWith('/api/') && config?.guarded !== true;
   return {
     summary: words?.summary ?? '',
     parameters: [...parametersIn(schema?.params, 'path'), ...parametersIn(schema?.querystring, 'query'), ...parametersIn(schema?.headers, 'header')],

@@ -6,6 +6,7 @@ import type { Follow } from '../plugins/followers.ts';
 
 const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
 const ByCell = Type.Object({ id: Type.String({ maxLength: 64 }), target: Type.String({ maxLength: 80 }) });
+const ByInput = Type.Object({ ...ByCell.properties, sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) });
 const Newest = Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })) });
 const CancelRequest = Type.Object({ by: Type.String({ maxLength: 80 }) });
 
@@ -46,6 +47,14 @@ export function buildRoutes(
   app.get<{ Params: { id: string; target: string } }>('/api/builds/:id/cells/:target/inputs',
     { schema: { params: ByCell }, config: { words: { summary: 'Image and inputs of a cell.', answer: CellInputs } } },
     (request) => attempts.inputs(request.params.id, request.params.target));
+
+  app.get<{ Params: { id: string; target: string; sha256: string } }>('/api/builds/:id/cells/:target/inputs/:sha256',
+    { schema: { params: ByInput }, config: { guarded: true, words: { summary: 'The bytes of an input of a cell.' } } },
+    async (request, reply) => {
+      const { id, target, sha256 } = request.params;
+      const { bytes, stream } = await attempts.input(id, target, sha256);
+      return reply.type('application/octet-stream').header('content-length', bytes).send(stream);
+    });
 
   app.get<{ Params: { id: string } }>('/api/builds/:id/events',
     { schema: { params: ById }, config: { words: { summary: 'Server-sent events: `build` with a BuildView on every change.' } } },

@@ -15,7 +15,7 @@ function appWith(changed: Partial<AppParts> = {}) {
       trustFingerprint: async () => 'f00',
     },
     builds: { plan: unused, start: unused, view: async () => fail('FARM_NOT_FOUND', 'plan', { thing: 'build x' }), newest: async () => [], cancel: unused, watch: unused },
-    attempts: { view: unused, log: () => { throw new Error('not asked for in this test'); }, inputs: unused },
+    attempts: { view: unused, log: () => { throw new Error('not asked for in this test'); }, inputs: unused, input: unused },
     sources: { add: unused, view: unused, cancel: unused },
     tallies: { count: async () => ({ projects: 1, files: 2, serial: 3, openBuilds: 4 }) },
     door: { lease: unused, open: unused, input: unused, output: unused, log: unused, event: unused, lock: unused, outcome: unused },
@@ -37,6 +37,17 @@ describe('the guard', () => {
     expect(await status('POST', '/worker/leases', 'api-token')).toBe(401);
     expect(await status('POST', '/worker/leases', 'worker-token')).toBe(400);
     expect(await status('GET', '/worker/leases/x/inputs/y')).toBe(401);
+    const blob = `inputs/${'0'.repeat(64)}`;
+    expect(await status('GET', `/api/builds/x/cells/y/${blob}`)).toBe(401);
+    expect(await status('GET', `/api/builds/x/cells/y/${blob}`, 'api-token')).toBe(500);
+  });
+
+  test('is not passed by another spelling of a path', async () => {
+    const app = await appWith();
+    const status = async (url: string) => (await app.inject({ method: 'POST', url, payload: {} })).statusCode;
+    for (const url of ['/%77orker/leases', '/worker%2fleases', '//worker/leases', '/WORKER/leases', '/%61pi/builds', '/worker/leases?', '/worker/leases#/api']) {
+      expect([401, 404], url).toContain(await status(url));
+    }
   });
 
   test('an empty token opens nothing', async () => {
@@ -100,7 +111,8 @@ describe('the description of the API', () => {
     const listed = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
     expect(listed.sort()).toEqual([
       'GET /api/attempts/{id}', 'GET /api/attempts/{id}/log', 'GET /api/builds', 'GET /api/builds/{id}',
-      'GET /api/builds/{id}/cells/{target}/inputs', 'GET /api/builds/{id}/events', 'GET /api/openapi.json',
+      'GET /api/builds/{id}/cells/{target}/inputs', 'GET /api/builds/{id}/cells/{target}/inputs/{sha256}',
+      'GET /api/builds/{id}/events', 'GET /api/openapi.json',
       'GET /api/sources/{id}', 'GET /api/status', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
       'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
       'POST /worker/leases/{id}/events', 'POST /worker/leases/{id}/lock', 'POST /worker/leases/{id}/log',
