@@ -23,7 +23,7 @@ const noSuchFile = 44;
 const runScript = 'umask 022; mkdir -p "$HOME" "$TMPDIR"; exec "$@"';
 
 /** Takes a started container over as a box. */
-export function dockerBox(container: Docker.Container, order: BoxOrder): Box {
+export function dockerBox(container: Docker.Container, docker: Docker, order: BoxOrder): Box {
   let counters: Counters = { oomKills: 0, pidsRefused: 0, workBytesFree: 0, resultText: null };
   let logBytes = 0;
   let dead = false;
@@ -33,9 +33,7 @@ export function dockerBox(container: Docker.Container, order: BoxOrder): Box {
     await container.kill({ signal: 'SIGKILL' }).catch(() => undefined);
   }
 
-  /** The probe may be what dies of a full memory, and take process 1 along: the state before it is looked at first. */
-  async function probe(step: Step, resultFile: string, stepCode: number | null): Promise<Counters | Ended> {
-    const earlier = stepCode === 0 ? null : await asking(step, () => whyUnusable(container, order));
+  async function probe(step: Step, resultFile: string): Promise<Counters | Ended> {
     const parts: Uint8Array[] = [];
     const code = await execIn(container, {
       argv: ['sh', '-c', probeScript, 'sh', resultFile], user: stepUser,
@@ -43,7 +41,7 @@ export function dockerBox(container: Docker.Container, order: BoxOrder): Box {
     }).catch(() => null);
     const read = parseProbe(Buffer.concat(parts).toString('utf8'));
     if (code === 0 && read !== null) return read;
-    const why = earlier ?? (await asking(step, () => whyUnusable(container, order)));
+    const why = await asking(step, () => whyUnusable(container, docker, order));
     await kill();
     return why ?? fail('FARM_CONTAINER_BROKE', step, { why: `no answer from the box (exit ${code})` });
   }
@@ -69,7 +67,7 @@ export function dockerBox(container: Docker.Container, order: BoxOrder): Box {
     const stopped = watch.stopped();
     if (stopped !== null) return exit(stopped);
     const before = counters;
-    const after = await probe(command.step, command.resultFile ?? '', code);
+    const after = await probe(command.step, command.resultFile ?? '');
     if (signal.aborted) return exit('cancelled');
     if (typeof after === 'string') return exit(after);
     counters = after;
@@ -90,7 +88,7 @@ export function dockerBox(container: Docker.Container, order: BoxOrder): Box {
       return await Promise.race([going, watch.killed.then(() => pause(killedMsMax))]);
     } catch (error) {
       if (watch.stopped() !== null) return null;
-      const why = await asking(command.step, () => whyUnusable(container, order));
+      const why = await asking(command.step, () => whyUnusable(container, docker, order));
       await kill();
       if (why === null) throw dockerFailure(error, command.step);
       watch.stop(why);
@@ -129,15 +127,28 @@ const sizeWords = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)}
 
 /**
  * Why a box takes no command any more, where a limit is the cause: a full process table lets no exec in, a full memory
- * kills it. Null where it is something else.
+ * kills it. Docker's state says OOMKilled of process 1 only, so its events are asked. Null where it is something else.
  */
-async function whyUnusable(container: Docker.Container, order: BoxOrder): Promise<Ended | null> {
+async function whyUnusable(container: Docker.Container, docker: Docker, order: BoxOrder): Promise<Ended | null> {
   const { State: state } = await container.inspect();
-  if (!state.Running) return state.OOMKilled ? 'memory' : null;
+  if (state.OOMKilled || (await oomEvents(container, docker, state.StartedAt))) return 'memory';
+  if (!state.Running) return null;
   const stats = await container.stats({ stream: false, 'one-shot': true });
   const { current = 0 } = (stats.pids_stats ?? {}) as { current?: number };
-  if (current >= order.limits.pidsMax - 2) return 'pids';
-  return (stats.memory_stats?.usage ?? 0) > 0.95 * order.limits.memoryBytes ? 'memory' : null;
+  return current >= order.limits.pidsMax - 2 ? 'pids' : null;
+}
+
+/** True where the kernel killed something of the container for memory. `until` now: the stream ends at once. */
+async function oomEvents(container: Docker.Container, docker: Docker, since: string): Promise<boolean> {
+  // Docker takes fractions of a second as text; the client's types know whole numbers only.
+  const seconds = (ms: number): number => (ms / 1000).toFixed(3) as unknown as number;
+  const events = (await docker.getEvents({
+    since: seconds(Date.parse(since)), until: seconds(Date.now()),
+    filters: { container: [container.id], event: ['oom'] },
+  })) as NodeJS.ReadableStream;
+  let bytes = 0;
+  for await (const part of events) bytes += part.length;
+  return bytes > 0;
 }
 
 async function takeFile(

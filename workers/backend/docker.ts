@@ -73,7 +73,7 @@ export function dockerBackend({ docker, workerId, farmId, network }: DockerOptio
       await images.ensure(image, open);
     },
     async open(order) {
-      return dockerBox((await waiting(orderKey(order))) ?? (await create(order)), order);
+      return dockerBox((await waiting(orderKey(order))) ?? (await create(order)), docker, order);
     },
     prepare(order) {
       const key = orderKey(order);

@@ -26,8 +26,8 @@ const pipSettings = new Set([
 const proxyNames = ['HTTP_PROXY', 'HTTPS_PROXY', 'ALL_PROXY', 'NO_PROXY'].flatMap((name) => [name, name.toLowerCase()]);
 
 /**
- * Environment variables from `pip config list`: lines `global.index-url='…'`, `install.…`, `:env:.…`; later sources win
- * as pip has it (site and user files, then the environment).
+ * Environment variables from `pip config list`: lines `global.index-url='…'`, `install.…`, `:env:.…`; the environment
+ * wins over files, as pip has it.
  * @shape several values of one setting stay separated by blanks
  */
 export function pipEnvironment(listed: string): Record<string, string> {
