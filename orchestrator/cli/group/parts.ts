@@ -5,6 +5,8 @@ import { farmUrl, type Kept } from './kept.ts';
 /** How one sees that a part is ready to be used. */
 export type Probe =
   | { readonly kind: 'tcp'; readonly port: number }
+  /** Postgres listens while it still recovers: only one that asks for a password is ready. */
+  | { readonly kind: 'postgres'; readonly port: number }
   /** Any HTTP answer will do. */
   | { readonly kind: 'http'; readonly url: string }
   /** A text in what the part printed since it was started. */
@@ -94,7 +96,7 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
 /** SIGINT is Postgres' fast shutdown: it ends sessions and writes a checkpoint. */
 function postgresPlan(argv: readonly string[], port: number): PartPlan {
   return {
-    name: 'postgres', kind: 'service', argv, env: { LC_ALL: 'C.UTF-8' }, needs: [], ready: { kind: 'tcp', port },
+    name: 'postgres', kind: 'service', argv, env: { LC_ALL: 'C.UTF-8' }, needs: [], ready: { kind: 'postgres', port },
     stopSignal: 'SIGINT', stopMsMax: 4_000,
   };
 }

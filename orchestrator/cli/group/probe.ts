@@ -14,6 +14,7 @@ const probeMsMax = 1_000;
 export async function isReady(probe: Probe, log: string, logFrom: number): Promise<boolean> {
   switch (probe.kind) {
     case 'tcp': return connects(probe.port);
+    case 'postgres': return asksForPassword(probe.port);
     case 'http': return answers(probe.url);
     case 'line': return printedSince(log, logFrom).includes(probe.text);
     case 'ended': return false; // told by its exit status
@@ -30,6 +31,30 @@ async function connects(port: number): Promise<boolean> {
     socket.once('connect', () => settle(true));
     socket.once('error', () => settle(false));
     socket.once('timeout', () => settle(false));
+  });
+}
+
+/**
+ * Whether Postgres goes on to authentication: its first byte is `R`; `E` while it starts up, recovers or shuts down.
+ * @source PostgreSQL frontend/backend protocol 3.0, StartupMessage
+ */
+async function asksForPassword(port: number): Promise<boolean> {
+  const words = Buffer.from('user\0farm\0database\0farm\0\0');
+  const hello = Buffer.alloc(8 + words.length);
+  hello.writeInt32BE(hello.length, 0);
+  hello.writeInt32BE(196_608, 4);
+  words.copy(hello, 8);
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', timeout: probeMsMax });
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.once('connect', () => socket.write(hello));
+    socket.once('data', (bytes) => settle(bytes[0] === 0x52));
+    socket.once('error', () => settle(false));
+    socket.once('timeout', () => settle(false));
+    socket.once('close', () => settle(false));
   });
 }
 
