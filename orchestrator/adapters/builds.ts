@@ -93,7 +93,9 @@ async function writePlan(tx: Tx, wanted: Draft, now: string): Promise<string> {
   const { resolved } = wanted;
   const { plan, text, sha256 } = await withCutoff(tx, wanted, now);
   const { project, version, source } = plan;
-  await tx.project.createMany({ data: [{ name: project, displayName: plan.displayName }], skipDuplicates: true });
+  const held = source.origin !== 'index';
+  await tx.project.createMany({ data: [{ name: project, displayName: plan.displayName, held }], skipDuplicates: true });
+  if (held) await tx.project.updateMany({ where: { name: project, held: false }, data: { held } });
   const key = { project, version, sdistSha256: source.sdistSha256 };
   await tx.release.createMany({
     data: [{

@@ -52,7 +52,8 @@ async function publishIn(client: PoolClient, parts: IndexPostgresParts, order: P
   if (fresh.length === 0) return pageSerial(client, order.project, head);
   const serial = head + 1;
   await client.query(
-    'insert into project (name, display_name) values ($1, $2) on conflict do nothing', [order.project, order.displayName]);
+    `insert into project (name, display_name, held) values ($1, $2, true)
+     on conflict (name) do update set held = true where not project.held`, [order.project, order.displayName]);
   await insertFiles(client, { order, fresh, serial, now: parts.clock.now() });
   await writePage(client, { project: order.project, serial, origin: parts.origin() });
   await moveHead(client, serial);

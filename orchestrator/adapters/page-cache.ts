@@ -110,7 +110,7 @@ class Cache {
     const { rows: [row] } = await this.pool.query<PageRow>(
       `select ${pageColumns} from index_page where project = $1`, [project]);
     if (row) return this.keep(pageOf(row));
-    const { rowCount } = await this.pool.query('select 1 from project where name = $1', [project]);
+    const { rowCount } = await this.pool.query('select 1 from project where name = $1 and held', [project]);
     return rowCount ? emptyPage(project) : null;
   }
 
@@ -237,10 +237,10 @@ class Cache {
   }
 
   private async readNames(moved: boolean): Promise<void> {
-    const { rows: [count] } = await this.pool.query<{ count: string }>('select count(*) from project');
+    const { rows: [count] } = await this.pool.query<{ count: string }>('select count(*) from project where held');
     if (moved) this.listed = null;
     if (this.namesKnown && Number(count?.count) === this.names.size) return;
-    const { rows } = await this.pool.query<{ name: string }>('select name from project');
+    const { rows } = await this.pool.query<{ name: string }>('select name from project where held');
     this.names.clear();
     for (const { name } of rows) this.names.add(name);
     this.namesKnown = true;
