@@ -40,6 +40,7 @@ def warm(zig_targets):
         run(ZIG, 'c++', *common, '-shared', 'g.o', '-o', 'g.so')
         run(ZIG, 'objcopy', '--strip-all', 'g.so', 'h.so')
         print(f'step runtime of {target} compiled in {time.monotonic() - started:.0f} s', file=sys.stderr, flush=True)
+    os.chdir('/')
     shutil.rmtree('/tmp/warm')
 
 
