@@ -27,7 +27,8 @@ export interface LeaseDoor {
   output(file: string, sha256: string, bytes: number): Promise<void>;
   /** Adds to the log; answers where the next bytes go. Bytes that the control plane has already are not sent twice. */
   log(offset: number, bytes: Uint8Array): Promise<number>;
-  event(event: StepEvent): Promise<void>;
+  /** In their order. */
+  events(events: readonly StepEvent[]): Promise<void>;
   lock(report: LockReport): Promise<LockAnswer>;
   outcome(outcome: Outcome): Promise<void>;
 }
@@ -69,7 +70,7 @@ export function controlDoor(options: DoorOptions): ControlDoor {
   };
 }
 
-interface AskOrder extends Omit<Sent, 'body'> {
+export interface AskOrder extends Omit<Sent, 'body'> {
   readonly json?: unknown;
   /** Made anew for every try. */
   readonly body?: () => Sent['body'];
@@ -77,7 +78,8 @@ interface AskOrder extends Omit<Sent, 'body'> {
   readonly also?: number;
 }
 
-const auth = (token: string, secret?: string): Record<string, string> =>
+/** Headers of a request with a token, and of one about a lease. */
+export const auth = (token: string, secret?: string): Record<string, string> =>
   ({ authorization: `Bearer ${token}`, ...(secret === undefined ? {} : { 'x-lease-secret': secret }) });
 
 function leaseDoor(
@@ -103,7 +105,7 @@ function leaseDoor(
         headers: { ...headers, 'content-type': 'application/octet-stream' },
       }), offset, bytes);
     },
-    event: async (event) => drain(await post('events', event)),
+    events: async (events) => drain(await post('events', events)),
     lock: async (report) => (await readJson(await post('lock', report))) as LockAnswer,
     outcome: async (outcome) => drain(await post('outcome', outcome)),
   };
@@ -125,8 +127,11 @@ async function appendLog(
   return from;
 }
 
-/** Asks until there is an answer that stands, for a minute at most. */
-async function asked({ send, pause, now }: DoorOptions, { json, body, also, ...order }: AskOrder): Promise<Answer> {
+/**
+ * Asks until there is an answer that stands, for a minute at most.
+ * @errors DoorError: FARM_NOT_UP after a minute without an answer, else the code that the control plane answers
+ */
+export async function asked({ send, pause, now }: Omit<DoorOptions, 'token' | 'cache'>, { json, body, also, ...order }: AskOrder): Promise<Answer> {
   const started = now();
   const headers = json === undefined ? order.headers : { ...order.headers, 'content-type': 'application/json' };
   for (let wait = pauseMsFirst; ; wait = Math.min(2 * wait, pauseMsMax)) {
@@ -177,5 +182,6 @@ async function readText(answer: Answer): Promise<string> {
 }
 
 const answerBody = (text: string): Answer['body'] => Readable.from([text]);
-const readJson = async (answer: Answer): Promise<unknown> => JSON.parse(await readText(answer));
+/** The answer's body as JSON. */
+export const readJson = async (answer: Answer): Promise<unknown> => JSON.parse(await readText(answer));
 const drain = async (answer: Answer): Promise<void> => void (await readText(answer));

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { cellLimits, limits } from '../orchestrator/contract/limits.ts';
 import type { CellLimits } from '../orchestrator/contract/limits.ts';
 import type {
-  BuildSpec, ImageInput, LeaseRequest, Outcome, SdistSpec, TestSpec,
+  BuildSpec, ImageInput, LeaseRequest, Outcome, SdistSpec, StepEvent, TestSpec,
 } from '../orchestrator/contract/worker.ts';
 import { FarmError } from '../orchestrator/domain/failure.ts';
 import type { Failure, Step } from '../orchestrator/domain/failure.ts';
@@ -167,6 +167,7 @@ function makeScope<Spec extends AnySpec>(
   const signal = AbortSignal.any([delivery.signal, inner.signal]);
   let broken: unknown = null;
   let posts: Promise<void> = Promise.resolve();
+  let waiting: StepEvent[] = [];
   const breakOff = (error: unknown) => {
     broken ??= error;
     inner.abort();
@@ -176,8 +177,15 @@ function makeScope<Spec extends AnySpec>(
     bytesMax: 2 * spec.limits.logBytesMax + farmLinesBytesMax, onError: breakOff,
     later: (call, ms) => void setTimeout(call, ms),
   });
-  const post = (event: Parameters<LeaseDoor['event']>[0]) => {
-    posts = posts.then(() => lease.event(event)).catch(breakOff);
+  // What happens while a post is on its way goes with the next one.
+  const post = (event: StepEvent) => {
+    waiting.push(event);
+    if (waiting.length > 1) return;
+    posts = posts.then(() => {
+      const events = waiting;
+      waiting = [];
+      return lease.events(events);
+    }).catch(breakOff);
   };
   const header = (step: Step) => log.line(`== ${step} ${ports.clock().toISOString().slice(11, 19)}`);
   const scope: Scope<Spec> = {

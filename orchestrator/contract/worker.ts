@@ -7,7 +7,7 @@
  *   GET  /worker/leases/:id/inputs/:sha256       bytes of an input of this lease (sdist, image root tar, wheel)
  *   PUT  /worker/leases/:id/outputs/:sha256      bytes; hash and size checked while writing -> Stored
  *   POST /worker/leases/:id/log?offset=N         bytes -> LogOffset; a wrong offset answers 409 with the right one
- *   POST /worker/leases/:id/events               StepEvent -> 204
+ *   POST /worker/leases/:id/events               StepEvent, or several in a list -> 204
  *   POST /worker/leases/:id/lock                 LockReport -> LockAnswer
  *   POST /worker/leases/:id/outcome              BuildOutcome | TestOutcome | SdistOutcome -> 204
  */
@@ -126,6 +126,9 @@ export const StepEvent = Type.Object({
   note: Type.Optional(Type.String({ maxLength: 400 })),
 });
 export type StepEvent = Static<typeof StepEvent>;
+/** What happened while the worker waited for an answer goes in one request. */
+export const StepEvents = Type.Union([StepEvent, Type.Array(StepEvent, { minItems: 1, maxItems: 100 })]);
+export type StepEvents = Static<typeof StepEvents>;
 
 export const LockedShape = Type.Object({
   name: Type.String({ maxLength: 200 }), version: Type.String({ maxLength: 100 }),

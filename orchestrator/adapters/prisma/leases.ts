@@ -4,7 +4,7 @@ import { fail } from '../../domain/failure.ts';
 import type { Catalogue, Clock, OpenLease } from '../../ports.ts';
 import type { Changes } from './changes.ts';
 import { asJson, type Database, type Tx } from './database.ts';
-import { chooseRow } from './rows.ts';
+import { buildWithPlan, chooseRow } from './rows.ts';
 import { buildSpec, isNative, sdistSpec, testSpec, type SpecWithInputs } from './specs.ts';
 
 export interface LeasePorts {
@@ -93,8 +93,8 @@ async function attemptFor(tx: Tx, request: LeaseRequest, planSha256: string) {
 
 /** The candidate row of an attempt: chosen once, kept for its later deliveries. */
 async function rowOf(tx: Tx, attemptId: string, { id, target }: LeaseRequest) {
-  const build = await tx.build.findUniqueOrThrow({ where: { id }, include: { plan: true } });
-  const row = await chooseRow(tx, JSON.parse(build.plan.text), target);
+  const { plan } = await buildWithPlan(tx, id);
+  const row = await chooseRow(tx, plan, target);
   await tx.attempt.update({ where: { id: attemptId }, data: { row: asJson(row), imageKey: row.imageKey } });
   return row;
 }
@@ -135,17 +135,25 @@ const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).d
  * newer delivery took over; FARM_ENDED where its build has ended
  */
 export async function openLease({ database }: Pick<LeasePorts, 'database'>, leaseId: string, secret: string): Promise<OpenLease> {
-  const lease = await database.prisma.lease.findUnique({ where: { id: leaseId } });
-  const expected = Buffer.from(lease?.secretHash ?? '00'.repeat(32), 'hex');
+  const { rows: [lease] } = await database.pool.query<LeaseRow>({ name: 'open-lease', text: leaseQuery, values: [leaseId] });
+  const expected = Buffer.from(lease?.secret_hash ?? '00'.repeat(32), 'hex');
   if (!timingSafeEqual(expected, hashOf(secret)) || !lease) return fail('FARM_UNAUTHORIZED', 'build');
-  if (lease.revokedAt) fail('FARM_LEASE_STALE', 'build');
-  const kind = lease.kind as OpenLease['kind'];
-  if (kind !== 'sdist') {
-    const build = await database.prisma.build.findUniqueOrThrow({ where: { id: lease.ownerId }, select: { state: true } });
-    if (build.state !== 'running') fail('FARM_ENDED', 'build', { thing: `Build ${lease.ownerId}` });
-  }
+  if (lease.revoked) fail('FARM_LEASE_STALE', 'build');
+  if (lease.kind !== 'sdist' && lease.build_state !== 'running') fail('FARM_ENDED', 'build', { thing: `Build ${lease.owner_id}` });
   return {
-    id: lease.id, kind, ownerId: lease.ownerId, target: lease.target, attemptId: lease.attemptId,
-    inputs: lease.inputs as string[], ended: lease.endedAt !== null,
+    id: lease.id, kind: lease.kind, ownerId: lease.owner_id, target: lease.target, attemptId: lease.attempt_id,
+    inputs: lease.inputs, ended: lease.ended,
   };
 }
+
+interface LeaseRow {
+  readonly id: string; readonly kind: OpenLease['kind']; readonly owner_id: string; readonly target: string;
+  readonly attempt_id: string; readonly inputs: string[]; readonly secret_hash: string;
+  readonly revoked: boolean; readonly ended: boolean; readonly build_state: string | null;
+}
+
+/** Every request of a worker asks this first: one prepared statement. */
+const leaseQuery = `
+  select l.id, l.kind, l.owner_id, l.target, l.attempt_id, l.inputs, l.secret_hash, l.revoked_at is not null as revoked,
+    l.ended_at is not null as ended, b.state as build_state
+  from lease l left join build b on b.id = l.owner_id where l.id = $1`;

@@ -21,11 +21,26 @@ export function limitsOf(lowered: unknown, step: 'build' | 'test' | 'sdist'): Ce
   return Object.fromEntries(names.map((name) => [name, Math.min(own[name], wanted[name] ?? own[name])])) as unknown as CellLimits;
 }
 
+/** A plan never changes under its digest, and one of a thousand cells takes milliseconds to fetch and parse. */
+const plansKept = new Map<string, Plan>();
+const plansKeptMax = 16;
+
+/** The plan of a digest. @errors Prisma's where there is none */
+export async function planOf(tx: Tx, sha256: string): Promise<Plan> {
+  const kept = plansKept.get(sha256);
+  if (kept) return kept;
+  const plan = asPlan((await tx.plan.findUniqueOrThrow({ where: { sha256 }, select: { text: true } })).text);
+  const oldest = plansKept.keys().next();
+  if (plansKept.size >= plansKeptMax && !oldest.done) plansKept.delete(oldest.value);
+  plansKept.set(sha256, plan);
+  return plan;
+}
+
 /** A build with its plan. @errors FARM_NOT_FOUND */
 export async function buildWithPlan(tx: Tx, buildId: string) {
-  const build = await tx.build.findUnique({ where: { id: buildId }, include: { plan: true } });
+  const build = await tx.build.findUnique({ where: { id: buildId } });
   if (!build) return fail('FARM_NOT_FOUND', 'plan', { thing: `build ${buildId}` });
-  return { build, plan: asPlan(build.plan.text) };
+  return { build, plan: await planOf(tx, build.planSha256) };
 }
 
 /** The first candidate row of a target whose images are on this farm. @errors FARM_IMAGE_MISSING, FARM_NOT_FOUND */

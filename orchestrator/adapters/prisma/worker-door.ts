@@ -7,6 +7,7 @@ import { grantLease, openLease } from './leases.ts';
 import { appendLog } from './logs.ts';
 import { recordOutcome } from './outcomes.ts';
 import { recordLock } from './reuse.ts';
+import { recordEvents } from './step-events.ts';
 
 export interface DoorPorts {
   readonly database: Database;
@@ -18,11 +19,10 @@ export interface DoorPorts {
 
 /** A wheel before and after repair, and whatever a step leaves beside it. */
 const outputsMaxOfLease = 16;
-const eventsMaxOfAttempt = 500;
 
 /** Port WorkerDoor over Postgres and the blob store. */
 export function prismaWorkerDoor(ports: DoorPorts): WorkerDoor {
-  const { database, blobs, changes } = ports;
+  const { database, blobs } = ports;
   return {
     lease: (request) => grantLease(ports, request),
     open: (leaseId, secret) => openLease(ports, leaseId, secret),
@@ -43,18 +43,9 @@ export function prismaWorkerDoor(ports: DoorPorts): WorkerDoor {
       mustBeOpen(lease);
       return appendLog(ports, lease.attemptId, offset, bytes);
     },
-    async event(lease, { step, state, ms, note }) {
+    async event(lease, event) {
       mustBeOpen(lease);
-      await database.prisma.$transaction(async (tx) => {
-        const before = await tx.stepEvent.count({ where: { attemptId: lease.attemptId } });
-        if (before >= eventsMaxOfAttempt) fail('FARM_TOO_LARGE', 'build', { limit: `${eventsMaxOfAttempt} events of an attempt` });
-        await tx.stepEvent.create({ data: { attemptId: lease.attemptId, step, state, ms: ms ?? null, note: note ?? null } });
-        if (state === 'started') {
-          await tx.attempt.update({ where: { id: lease.attemptId }, data: { step } });
-          await tx.cell.updateMany({ where: { attemptId: lease.attemptId, target: lease.target, state: 'running' }, data: { step } });
-        }
-        await changes.tell(tx, lease.kind === 'sdist' ? 'farm_source' : 'farm_build', lease.ownerId);
-      });
+      await recordEvents(database, lease, Array.isArray(event) ? event : [event]);
     },
     async lock(lease, report) {
       mustBeOpen(lease);

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { limits } from '../../contract/limits.ts';
-import { LeaseGrant, LeaseRequest, LockAnswer, LockReport, LogOffset, Outcome, StepEvent, Stored } from '../../contract/worker.ts';
+import { LeaseGrant, LeaseRequest, LockAnswer, LockReport, LogOffset, Outcome, StepEvents, Stored } from '../../contract/worker.ts';
 import type { OpenLease, WorkerDoor } from '../../ports.ts';
 import { bodyOf, smallBodyOf } from './body.ts';
 
@@ -41,8 +41,8 @@ export function workerRoutes(app: FastifyInstance, { door }: { readonly door: Wo
       return reply.code(taken ? 200 : 409).send({ offset });
     });
 
-  app.post<Leased<StepEvent>>('/worker/leases/:id/events',
-    { schema: { params: ByLease, body: StepEvent }, config: { words: { summary: 'A step has started or ended.' } } },
+  app.post<Leased<StepEvents>>('/worker/leases/:id/events',
+    { schema: { params: ByLease, body: StepEvents }, config: { words: { summary: 'Steps have started or ended.' } } },
     async (request, reply) => {
       await door.event(await open(request), request.body);
       return reply.code(204).send();

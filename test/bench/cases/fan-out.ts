@@ -31,7 +31,7 @@ export const fanOut: BenchCase = {
   name: 'fan-out',
   compares: '1,000 cells of a no-op backend, leases, logs, SBOM and rows included, against as many bare no-op activities '
     + '(three a cell, same window) on the same Temporal server.',
-  run: (options) => fanOutCells(options, options.short ? 60 : 1_000),
+  run: (options) => fanOutCells(options, Number(process.env['FARM_BENCH_CELLS'] ?? (options.short ? 60 : 1_000))),
 };
 
 async function fanOutCells({ say }: CaseOptions, cells: number): Promise<CaseResult> {

@@ -46,7 +46,7 @@ describe('control door', () => {
 
   it('gives up after a minute and says that the farm is not up', async () => {
     const { door, pauses } = doorWith('refused');
-    await expect(door.of(grant).event({ step: 'build', state: 'started' })).rejects.toMatchObject({ failure: { code: 'FARM_NOT_UP' } });
+    await expect(door.of(grant).events([{ step: 'build', state: 'started' }])).rejects.toMatchObject({ failure: { code: 'FARM_NOT_UP' } });
     const waited = pauses.reduce((sum, ms) => sum + ms, 0);
     expect(waited).toBeGreaterThan(50_000);
     expect(waited).toBeLessThanOrEqual(60_000);
