@@ -37,8 +37,8 @@ export async function execIn(container: Docker.Container, order: ExecOrder): Pro
   return endedCode(exec);
 }
 
-/** After the stream ended Docker may need a moment to know the exit status. */
-async function endedCode(exec: Docker.Exec): Promise<number | null> {
+/** The exit status: after the stream ended Docker may need a moment to know it; null where it does not learn it. */
+export async function endedCode(exec: Docker.Exec): Promise<number | null> {
   for (let tries = 0; tries < 40; tries += 1) {
     const state = await exec.inspect();
     if (!state.Running && state.ExitCode !== null) return state.ExitCode;

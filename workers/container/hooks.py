@@ -1,10 +1,11 @@
 """Steps requires, build and sdist: calls the project's build backend in its own environment. Sealed.
 
-Order: {hook: "requires" | "requires-sdist" | "build" | "sdist", buildSystem, src, env, out,
+Order: {hook: "requires" | "requires-sdist" | "build" | "sdist" | "environment", buildSystem, src, env, out,
   target?: id of the target of the image whose environment is given to the backend, sourceDateEpoch,
   project?, version?: what the wheel must be, compilerLog}
 Result: requires: {requires: [PEP 508]} · sdist: {sdist: filename}
   build: {wheel, pure, platformTag, compilerCalls, compilerFailures, notes: [text]}
+  environment: {environment: {name: text}}, what the backend sees; nothing of the project is called
 """
 import collections
 import os
@@ -203,8 +204,14 @@ def requires(order):
     return {"requires": found}
 
 
+def environment(order):
+    return {"environment": environment_for(order)}
+
+
 def main(order):
-    steps = {"requires": requires, "requires-sdist": requires, "build": build, "sdist": sdist}
+    steps = {
+        "requires": requires, "requires-sdist": requires, "build": build, "sdist": sdist, "environment": environment,
+    }
     return steps[order["hook"]](order)
 
 

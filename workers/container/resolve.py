@@ -316,6 +316,7 @@ def wheel_requires(path):
 
 
 def write_bundle(path, folder, names):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     with tarfile.open(path, "w") as tar:
         for name in names:
             tar.add(os.path.join(folder, name), arcname=name, recursive=False)

@@ -28,6 +28,9 @@ export const PrepareResult = Type.Object({
 export const RequiresResult = Type.Object({
   ok: Type.Literal(true), requires: Type.Array(RequirementText, { maxItems: 200 }),
 });
+export const EnvironmentResult = Type.Object({
+  ok: Type.Literal(true), environment: Type.Record(Type.String(), Type.String({ maxLength: 64 * 1024 })),
+});
 export const SdistResult = Type.Object({ ok: Type.Literal(true), sdist: Filename });
 
 export const BuildResult = Type.Object({
