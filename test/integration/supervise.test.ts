@@ -193,6 +193,14 @@ describe('database and Temporal', () => {
     expect(await query(farm, 'select value from kept')).toEqual([{ value: 42 }]);
   });
 
+  it('are made once when two start them at the same time', async () => {
+    const farm = farmAt(mkdtempSync(join(tmpdir(), 'farm-home-')));
+    farms.push(farm);
+    const both = await Promise.all([farm.farm(['up', '--only', 'postgres']), farm.farm(['up', '--only', 'postgres'])]);
+    expect(both.map(({ code, stderr }) => [code, /FARM_/.exec(stderr)])).toEqual([[0, null], [0, null]]);
+    expect(await query(farm, 'select 1 as one')).toEqual([{ one: 1 }]);
+  });
+
   it('listen on this machine only, and the database asks for the password', async () => {
     const farm = await startFarm({ args: only });
     farms.push(farm);

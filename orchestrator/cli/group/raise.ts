@@ -41,7 +41,7 @@ export async function ensureUp(context: Context, only?: readonly string[]): Prom
       if (reply.parts.every(({ state }) => state === 'running' || state === 'done')) return reply.parts;
       const hopeless = reply.parts.find((part) => part.restarts >= deathsMax && part.state !== 'running');
       if (hopeless) throw notUp(places.home, hopeless.name, 'does not start');
-    } else if (supervisor?.ended() && !(await talk(places.home, { ask: 'status' }))?.ok) {
+    } else if (supervisor?.broke() && !(await talk(places.home, { ask: 'status' }))?.ok) {
       throw notUp(places.home, 'supervisor', 'ended');
     }
     if (Date.now() - began > readyMsMax) {
@@ -53,7 +53,7 @@ export async function ensureUp(context: Context, only?: readonly string[]): Prom
 }
 
 /** Own session, own log, no terminal: Ctrl-C and a closed terminal do not reach it. */
-function startSupervisor({ places, env }: Context, only?: readonly string[]): { ended(): boolean } {
+function startSupervisor({ places, env }: Context, only?: readonly string[]): { broke(): boolean } {
   makeHome(places.home);
   const log = logFile(places.home, 'supervisor');
   const out = openSync(log, 'a');
@@ -63,7 +63,8 @@ function startSupervisor({ places, env }: Context, only?: readonly string[]): { 
   });
   closeSync(out);
   child.unref();
-  return { ended: () => child.exitCode !== null || child.signalCode !== null };
+  // Status 0 says that another supervisor was quicker: its socket opens when it has made the database.
+  return { broke: () => (child.exitCode !== null && child.exitCode !== 0) || child.signalCode !== null };
 }
 
 function tellNew(parts: readonly PartStatus[], seen: Set<string>, { err }: Context, began: number): void {
