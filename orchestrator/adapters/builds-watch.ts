@@ -4,6 +4,8 @@ import type { Changes } from './prisma/changes.ts';
 
 /** At most four views a second of one build, however many cells move. */
 const viewsApartMs = 250;
+/** A word that was lost costs this much, never the end of a build. */
+const lookMs = 2000;
 
 interface Watched {
   readonly callbacks: Set<(view: BuildView) => void>;
@@ -56,10 +58,12 @@ function startWatching(changes: Changes, id: string, view: (id: string) => Promi
     else timer ??= setTimeout(() => void read(), viewsApartMs);
   };
   const unlisten = changes.on('farm_build', id, touch);
+  const looking = setInterval(touch, lookMs);
   return {
     callbacks, touch,
     stop() {
       unlisten();
+      clearInterval(looking);
       if (timer) clearTimeout(timer);
     },
   };

@@ -5,14 +5,20 @@ type Channel = 'farm_build' | 'farm_log' | 'farm_source';
 
 /** Tells every process of the control plane that a build, a log or a source has changed. */
 export interface Changes {
-  /** Inside a transaction the word goes out when it commits. */
+  /** Inside a transaction the word goes out when it commits: for what a listener must not miss. */
   tell(tx: Tx, channel: Channel, id: string): Promise<void>;
+  /**
+   * After a commit: words of a moment go out together, each once. Transactions that notify commit one after the other,
+   * with the disk between them; a thousand cells that move would wait for each other.
+   */
+  tellSoon(channel: Channel, id: string): void;
   /** Calls back on every change, and after a lost connection once, because changes may have been missed. */
   on(channel: Channel, id: string, changed: () => void): () => void;
   close(): Promise<void>;
 }
 
 const reconnectMs = 500;
+const togetherMs = 25;
 
 /** Changes over Postgres NOTIFY: one listening connection for the process, opened at the first listener. */
 export function openChanges(database: Database): Changes {
@@ -49,7 +55,23 @@ export function openChanges(database: Database): Changes {
     return opening;
   };
 
+  const soon = new Map<string, { readonly channel: Channel; readonly id: string }>();
+  let timer: NodeJS.Timeout | null = null;
+  const flush = async (): Promise<void> => {
+    timer = null;
+    const words = [...soon.values()];
+    soon.clear();
+    if (words.length === 0) return;
+    // Listeners look by themselves every second, too: a database that is away loses no more than time.
+    await database.pool.query('select pg_notify(c, i) from unnest($1::text[], $2::text[]) as w(c, i)',
+      [words.map(({ channel }) => channel), words.map(({ id }) => id)]).catch(() => undefined);
+  };
+
   return {
+    tellSoon(channel, id) {
+      soon.set(`${channel} ${id}`, { channel, id });
+      if (!closed) timer ??= setTimeout(() => void flush(), togetherMs);
+    },
     async tell(tx, channel, id) {
       await tx.$executeRaw`select pg_notify(${channel}, ${id})`;
     },
@@ -66,6 +88,8 @@ export function openChanges(database: Database): Changes {
     },
     async close() {
       closed = true;
+      if (timer) clearTimeout(timer);
+      await flush();
       listeners.clear();
       await client?.end();
     },

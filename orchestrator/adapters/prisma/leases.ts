@@ -24,7 +24,7 @@ type AnySpec = SpecWithInputs<BuildSpec | TestSpec | SdistSpec>;
 export async function grantLease(ports: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
   const { database, changes, clock } = ports;
   const sdistRow = request.kind === 'sdist' ? (await ports.catalogue.planRows()).find(isNative) : undefined;
-  return database.prisma.$transaction(async (tx) => {
+  const grant = await database.prisma.$transaction(async (tx) => {
     const planSha256 = request.kind === 'sdist' ? await lockSource(tx, request.id) : await lockCell(tx, request);
     await refuseStale(tx, request);
     const attempt = await attemptFor(tx, request, planSha256);
@@ -38,9 +38,10 @@ export async function grantLease(ports: LeasePorts, request: LeaseRequest): Prom
     const { spec, inputs } = await specs[request.kind]();
     const { leaseId, secret } = await writeLease(tx, request, { attemptId: attempt.id, inputs });
     await markRunning(tx, request, { planSha256, attemptId: attempt.id });
-    await changes.tell(tx, request.kind === 'sdist' ? 'farm_source' : 'farm_build', request.id);
     return { leaseId, secret, logOffset: Number(attempt.logBytes), spec };
   });
+  changes.tellSoon(request.kind === 'sdist' ? 'farm_source' : 'farm_build', request.id);
+  return grant;
 }
 
 /** Locks the cell and answers the plan. @errors FARM_NOT_FOUND, FARM_ENDED */

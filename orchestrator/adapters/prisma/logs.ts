@@ -18,26 +18,28 @@ const logBytesMaxOfAttempt = 2 * limits.logBytesMax + limits.logChunkBytesMax;
  * @errors FARM_TOO_LARGE
  */
 export async function appendLog(
-  { database }: Pick<LogPorts, 'database'>, attemptId: string, offset: number, bytes: Uint8Array,
+  { database, changes }: LogPorts, attemptId: string, offset: number, bytes: Uint8Array,
 ): Promise<{ taken: boolean; offset: number }> {
   if (offset + bytes.length > logBytesMaxOfAttempt) fail('FARM_TOO_LARGE', 'build', { limit: `${logBytesMaxOfAttempt} bytes of log` });
   const { rows: [found] } = await database.pool.query<{ taken: boolean; before: string | null }>({
     name: 'append-log', text: appendStatement,
     values: [attemptId, offset, bytes.length, Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)],
   });
-  if (found?.taken) return { taken: true, offset: offset + bytes.length };
+  if (found?.taken) {
+    changes.tellSoon('farm_log', attemptId);
+    return { taken: true, offset: offset + bytes.length };
+  }
   if (!found || found.before === null) return fail('FARM_NOT_FOUND', 'build', { thing: `attempt ${attemptId}` });
   return { taken: false, offset: Number(found.before) };
 }
 
-/** Compare-and-set on the length, the chunk, and the word of it in one statement. */
+/** Compare-and-set on the length, and the chunk, in one statement. */
 const appendStatement = `
   with moved as (
     update attempt set log_bytes = log_bytes + $3::int where id = $1 and log_bytes = $2::bigint returning id),
   added as (
     insert into log_chunk (attempt_id, "offset", bytes) select id, $2::bigint, $4::bytea from moved where $3::int > 0 returning attempt_id)
-  select exists (select from moved) as taken, (select log_bytes from attempt where id = $1) as before,
-    case when exists (select from added) then pg_notify('farm_log', $1) end`;
+  select exists (select from moved) as taken, (select log_bytes from attempt where id = $1) as before`;
 
 /**
  * Joins the chunks of an attempt into one blob. Twice changes nothing: the second call finds no chunks.
@@ -51,8 +53,8 @@ export async function sealLog({ database, blobs, changes }: LogPorts, attemptId:
   await database.prisma.$transaction(async (tx) => {
     await tx.attempt.update({ where: { id: attemptId }, data: part === 'build' ? { logSha256: sha256 } : { testLogSha256: sha256 } });
     await tx.logChunk.deleteMany({ where: { attemptId, offset: { lte: last.offset } } });
-    await changes.tell(tx, 'farm_log', attemptId);
   });
+  changes.tellSoon('farm_log', attemptId);
 }
 
 /** Log bytes from an offset on: the sealed parts, then the chunks. @errors FARM_NOT_FOUND */

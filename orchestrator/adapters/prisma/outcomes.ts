@@ -44,7 +44,7 @@ export async function settleBuild(
   }
   await sealLog(ports, lease.attemptId, 'build');
   const { database, changes } = ports;
-  return database.prisma.$transaction(async (tx) => {
+  const state = await database.prisma.$transaction(async (tx) => {
     const { build, plan } = await buildWithPlan(tx, lease.ownerId);
     await lockCellRow(tx, build.planSha256, lease.target);
     const refused = outcome.state === 'failed'
@@ -64,9 +64,10 @@ export async function settleBuild(
         : { step: 'describe', notes: asJson(outcome.state === 'succeeded' ? outcome.notes : []) },
     });
     await endLease(tx, lease.id);
-    await changes.tell(tx, 'farm_build', lease.ownerId);
     return refused ? 'failed' : 'succeeded';
   });
+  changes.tellSoon('farm_build', lease.ownerId);
+  return state;
 }
 
 /** The failure of a wheel that has lost its compiled part, else null. @source DESIGN "Order" */
@@ -132,8 +133,8 @@ async function settleTest(ports: LogPorts, lease: OpenLease, outcome: TestOutcom
       },
     });
     await endLease(tx, lease.id);
-    await changes.tell(tx, 'farm_build', lease.ownerId);
   });
+  changes.tellSoon('farm_build', lease.ownerId);
 }
 
 async function settleSdist(ports: LogPorts, lease: OpenLease, outcome: SdistOutcome): Promise<void> {

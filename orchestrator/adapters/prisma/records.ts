@@ -11,12 +11,13 @@ export interface RecordPorts { readonly database: Database; readonly changes: Ch
 export function prismaRecords({ database, changes, blobs }: RecordPorts): Records {
   const { prisma } = database;
   /** One transaction, and the word of it to whoever watches the build. */
-  const moving = (buildId: string, move: (tx: Tx, planSha256: string) => Promise<void>): Promise<void> =>
-    prisma.$transaction(async (tx) => {
+  const moving = async (buildId: string, move: (tx: Tx, planSha256: string) => Promise<void>): Promise<void> => {
+    await prisma.$transaction(async (tx) => {
       const { build } = await buildWithPlan(tx, buildId);
       await move(tx, build.planSha256);
-      await changes.tell(tx, 'farm_build', buildId);
     });
+    changes.tellSoon('farm_build', buildId);
+  };
   return {
     async planOf(buildId) {
       const { build, plan } = await buildWithPlan(prisma, buildId);
@@ -64,7 +65,10 @@ export function prismaRecords({ database, changes, blobs }: RecordPorts): Record
       });
     },
     filesToPublish: (buildId): Promise<readonly FileToPublish[]> => filesToPublish(prisma, blobs, buildId),
-    endBuild: (buildId, state, value) => moving(buildId, (tx, planSha256) => endBuild(tx, { buildId, planSha256, state, value })),
+    endBuild: (buildId, state, value) => moving(buildId, async (tx, planSha256) => {
+      await endBuild(tx, { buildId, planSha256, state, value });
+      await changes.tell(tx, 'farm_build', buildId);
+    }),
     async recordSdistFailure(sourceId, value) {
       await prisma.$transaction(async (tx) => {
         await tx.attempt.updateMany({

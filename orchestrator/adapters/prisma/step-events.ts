@@ -1,6 +1,7 @@
 import type { StepEvent } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
 import type { OpenLease } from '../../ports.ts';
+import type { Changes } from './changes.ts';
 import type { Database } from './database.ts';
 
 const eventsMaxOfAttempt = 500;
@@ -10,15 +11,17 @@ const eventsMaxOfAttempt = 500;
  * statement, because a cell has a dozen of them.
  * @errors FARM_TOO_LARGE
  */
-export async function recordEvents(database: Database, lease: OpenLease, events: readonly StepEvent[]): Promise<void> {
+export async function recordEvents(
+  { database, changes }: { readonly database: Database; readonly changes: Changes }, lease: OpenLease, events: readonly StepEvent[],
+): Promise<void> {
   const step = events.findLast(({ state }) => state === 'started')?.step ?? null;
   const { rows: [counted] } = await database.pool.query<{ before: string }>({
     name: 'record-events', text: eventsStatement,
     values: [
       lease.attemptId, JSON.stringify(events), eventsMaxOfAttempt, step, lease.kind === 'sdist' ? null : lease.ownerId, lease.target,
-      lease.kind === 'sdist' ? 'farm_source' : 'farm_build', lease.ownerId,
     ],
   });
+  changes.tellSoon(lease.kind === 'sdist' ? 'farm_source' : 'farm_build', lease.ownerId);
   if (Number(counted?.before ?? 0) >= eventsMaxOfAttempt) {
     fail('FARM_TOO_LARGE', 'build', { limit: `${eventsMaxOfAttempt} events of an attempt` });
   }
@@ -38,4 +41,4 @@ const eventsStatement = `
     update cell set step = $4::text, updated_at = now()
     where plan_sha256 = (select plan_sha256 from build where id = $5::text) and target = $6::text and attempt_id = $1
       and state = 'running' and $4::text is not null and exists (select from added) returning target)
-  select (select before from counted) as before, pg_notify($7::text, $8::text)`;
+  select before from counted`;

@@ -45,7 +45,7 @@ export function prismaWorkerDoor(ports: DoorPorts): WorkerDoor {
     },
     async event(lease, event) {
       mustBeOpen(lease);
-      await recordEvents(database, lease, Array.isArray(event) ? event : [event]);
+      await recordEvents(ports, lease, Array.isArray(event) ? event : [event]);
     },
     async lock(lease, report) {
       mustBeOpen(lease);

@@ -92,6 +92,7 @@ function judged(cells: number, { before, after, rate, built, peak, history }: Se
     ],
     notes: [
       `${cells} cells, ${limits.cellsInFlightMax} in flight, ${history.histories} histories; one worker process with ${workerConcurrency} places`,
+      `Median milliseconds in the queue and at work: ${Object.entries(history.times).map(([name, { queued, worked }]) => `${name} ${queued} and ${worked}`).join(', ')}.`,
       'Memory is the proportional set size of the API and the orchestrator together, looked at twice a second.',
     ],
   };
