@@ -35,6 +35,6 @@ function failureLines({ step, code, message, evidence, next }: NonNullable<CellI
   return [
     named('failed', `${step}: ${code}: ${message}`),
     ...(evidence ? `${where}${evidence.text}`.split('\n').map((line, at) => named(at === 0 ? 'first error' : '', line)) : []),
-    named('next', next),
+    ...(next.includes('./farm shell') ? [] : [named('next', next)]),
   ];
 }

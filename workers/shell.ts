@@ -7,7 +7,7 @@
  * FARM_FETCH_NETWORK (`bridge` or `host`; else found out), TERM. Words go to stderr: stdout is the command's. A failure
  * is sent to the parent as `{failure}` where there is a channel.
  */
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -78,15 +78,20 @@ function untilStopped(): Promise<number> {
   });
 }
 
-/** Destroys the boxes of shells of this machine that ended without doing so. */
-async function sweep(docker: Docker, farmId: string): Promise<void> {
+/** Destroys boxes and folders of shells of this machine that ended without doing so. */
+async function sweep(docker: Docker, { farmId, folder }: Config): Promise<void> {
+  const isStale = (name: string) => {
+    const pid = /(?:^|-)shell-(\d+)$/.exec(name)?.[1];
+    return pid !== undefined && !isAlive(Number(pid));
+  };
   const boxes = await asking('fetch', () =>
     docker.listContainers({ all: true, filters: { label: [`${labelFarm}=${farmId}`] } }));
   await Promise.all(boxes.map(async ({ Id: id, Labels: labels }) => {
-    const pid = /-shell-(\d+)$/.exec(labels[labelWorker] ?? '')?.[1];
-    if (pid === undefined || isAlive(Number(pid))) return;
+    if (!isStale(labels[labelWorker] ?? '')) return;
     await docker.getContainer(id).remove({ force: true, v: true }).catch(() => undefined);
   }));
+  const folders = (await readdir(folder)).filter(isStale);
+  await Promise.all(folders.map((name) => rm(join(folder, name), { recursive: true, force: true })));
 }
 
 function isAlive(pid: number): boolean {
@@ -129,7 +134,7 @@ async function main(config: Config): Promise<number> {
     cache: inputCache(join(config.folder, 'inputs'), inputCacheBytesMax, now),
   }, config.buildId, config.target);
   const work = async (): Promise<number> => {
-    await sweep(docker, config.farmId);
+    await sweep(docker, config);
     const opened = await openCell({ cell, backend, scripts: await loadScripts(), folder, say, signal: stop.signal });
     if (stop.signal.aborted) return 1;
     for (const line of openedLines(opened)) say(line);
