@@ -113,3 +113,15 @@ describe('what fails', () => {
     expect(await resolve({}, [text])).toMatchObject({ code: 'FARM_REQUIREMENT_UNKNOWN', words: { requirement: text } });
   });
 });
+
+it('writes the bundle where no folder is yet: a box that fetches for requirements alone has no inputs', async () => {
+  expect(await ask(`
+import os, resolve, tarfile, tempfile
+with tempfile.TemporaryDirectory() as folder:
+    with open(os.path.join(folder, "a.whl"), "w") as file:
+        file.write("a")
+    path = os.path.join(folder, "in", "wheels.tar")
+    resolve.write_bundle(path, folder, ["a.whl"])
+    with tarfile.open(path) as tar:
+        answer = tar.getnames()`)).toEqual(['a.whl']);
+});
