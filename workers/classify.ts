@@ -42,7 +42,7 @@ const evidenceCharactersMax = 4000;
 export function classify(exit: StepExit, context: StepContext): Failure {
   const words = { step: context.step, what: context.what, target: context.target };
   const make = (code: FailureCode, more: Words = {}, evidence?: Evidence): Failure =>
-    failure(code, context.step, { ...words, ...more }, evidence);
+    failure(code, context.step, { ...words, ...more }, evidence && { ...evidence, text: evidence.text.slice(0, evidenceCharactersMax) });
   if (exit.ended !== 'exit') return stopped(exit, context, make);
   const reported = parseReported(exit.result);
   if (reported && !vague.has(reported.code)) {

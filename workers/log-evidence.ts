@@ -110,6 +110,15 @@ function toolErrorIn(lines: readonly string[]): LogCause | null {
   return compilerCause(first);
 }
 
+/**
+ * The first error in the source that a compiler printed while the build went on; a header that is not there is no such
+ * error, because builds ask for optional libraries in this way.
+ */
+export function swallowedError(log: string): Evidence | null {
+  const cause = toolErrorIn(plainLines(log));
+  return cause && cause.code !== 'FARM_HEADER_MISSING' ? cause.evidence : null;
+}
+
 function compilerCause(place: Place): LogCause {
   const file = relativePath(place.file);
   const evidence = { file, line: place.line, text: place.text };

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { CellAnswer } from '../orchestrator/contract/messages.ts';
 import type { BlobInput, BuildOutcome, BuildSpec } from '../orchestrator/contract/worker.ts';
+import type { Evidence } from '../orchestrator/domain/failure.ts';
 import { parseWheelFilename } from '../orchestrator/domain/filename.ts';
 import { delivered } from './delivery.ts';
 import { digestOf } from './input-cache.ts';
@@ -73,11 +74,13 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
 }
 
 function outcomeOf(
-  wheel: BlobInput, built: BuildResult, repaired: RepairResult, audited: AuditResult,
+  wheel: BlobInput, built: BuildResult & { swallowed: Evidence | null }, repaired: RepairResult, audited: AuditResult,
 ): BuildOutcome {
   const { ok: _, notes: auditNotes, ...audit } = audited;
   return {
-    kind: 'build', state: 'succeeded', wheel, audit: { ...audit, policy: repaired.policy, pure: repaired.pure },
+    kind: 'build', state: 'succeeded', wheel, audit: {
+      ...audit, policy: repaired.policy, pure: repaired.pure, ...(built.swallowed ? { compilerEvidence: built.swallowed } : {}),
+    },
     compilerCalls: built.compilerCalls, compilerFailures: built.compilerFailures, grafted: repaired.grafted,
     notes: [...new Set([...built.notes, ...repaired.notes, ...auditNotes])].slice(0, notesMax),
   };

@@ -109,7 +109,7 @@ describe('the wheels', () => {
   });
 
   it('come with the sdist of the upstream index, byte for byte', async () => {
-    const got = await run(join(bin, 'pip'), ['download', '--no-cache-dir', '--no-deps', '--no-build-isolation', '-d', join(scratch, 'sdist'),
+    const got = await run(join(bin, 'pip'), ['download', '--no-cache-dir', '--no-deps', '-d', join(scratch, 'sdist'),
       '--index-url', result.index, '--no-binary', 'markupsafe', 'markupsafe==3.0.2']);
     expect(readdirSync(join(scratch, 'sdist')), got.output).toEqual(['markupsafe-3.0.2.tar.gz']);
     const ours = (await page()).files.find(({ filename }) => filename === 'markupsafe-3.0.2.tar.gz');

@@ -70,7 +70,15 @@ const built = {
 };
 
 it('a judge takes a result of its shape and drops what it does not know', () => {
-  expect(judgeBuild(context)(done({ ...built, more: 'x' }))).toEqual({ ok: true, value: built });
+  expect(judgeBuild(context)(done({ ...built, more: 'x' }))).toEqual({ ok: true, value: { ...built, swallowed: null } });
+});
+
+it('a build that went on after a compiler error says which, but not after a header that is not there', () => {
+  const printed = (logTail: string): unknown => judgeBuild(context)({ ...done(built), logTail });
+  expect(printed('/work/src/demo.c:4:10: error: use of undeclared identifier \'x\'\n')).toMatchObject({
+    value: { swallowed: { file: 'demo.c', line: 4 } },
+  });
+  expect(printed("/work/src/demo.c:1:10: fatal error: 'yaml.h' file not found\n")).toMatchObject({ value: { swallowed: null } });
 });
 
 it.each([
