@@ -139,7 +139,8 @@ async function step<T>(
   { box, command, judge }: { box: Box; command: StepCommand; judge: JudgeFor<T> },
 ): Promise<T> {
   const exit = await box.run(command, () => undefined, signal);
-  const verdict = judge({ step: command.step, what: `${project}==${version}`, target, limits, msMax: command.msMax })(exit);
+  const context = { step: command.step, what: `${project}==${version}`, target, limits, msMax: command.msMax };
+  const verdict = judge(context)(exit);
   if (!verdict.ok) throw new FarmError(verdict.failure);
   return verdict.value;
 }
@@ -166,5 +167,6 @@ export function differenceOf(
 /** A command as a shell script. Pure. */
 export function scriptOf({ argv, workingFolder, step: name }: StepCommand): string {
   const quoted = argv.map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-  return `#!/bin/sh\n# Step ${name} of this cell, as the farm does it.\ncd ${workingFolder} && exec ${quoted.join(' ')}\n`;
+  return ['#!/bin/sh', `# Step ${name} of this cell, as the farm does it.`,
+    `cd ${workingFolder} && exec ${quoted.join(' ')}`, ''].join('\n');
 }

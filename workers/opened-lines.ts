@@ -22,8 +22,10 @@ export function openedLines({ inputs, installed, notInstalled }: Omit<OpenCell, 
     ...(wheels.length > 0 ? wheels : [none]).map((line, at) => named(at === 0 ? 'requirements' : '', line)),
     ...(lock.length === 0 && wheels.length > 0
       ? [named('', 'the cell did not come to lock them: chosen again, by the same time')] : []),
-    named('sealed', `no network, ${sizeWords(limits.memoryBytes)} memory, ${sizeWords(limits.workBytes)} of it for /work, `
-      + `${limits.pidsMax} processes; the step may take ${durationWords(limits.stepMsMax)} there, here it is not stopped`),
+    named('sealed', [
+      `no network, ${sizeWords(limits.memoryBytes)} memory, ${sizeWords(limits.workBytes)} of it for /work,`,
+      `${limits.pidsMax} processes; the farm gives the step ${durationWords(limits.stepMsMax)}, here it is not stopped`,
+    ].join(' ')),
     ...(failure ? failureLines(failure) : []),
     named('here', `${place.src}, the environment of the ${step} step, just before it`),
     named('again', `sh ${againScript} is the ${step} step`),
@@ -34,7 +36,8 @@ function failureLines({ step, code, message, evidence, next }: NonNullable<CellI
   const where = evidence?.file ? `${evidence.file}${evidence.line ? `:${evidence.line}` : ''}: ` : '';
   return [
     named('failed', `${step}: ${code}: ${message}`),
-    ...(evidence ? `${where}${evidence.text}`.split('\n').map((line, at) => named(at === 0 ? 'first error' : '', line)) : []),
+    ...(evidence ? `${where}${evidence.text}`.split('\n') : [])
+      .map((line, at) => named(at === 0 ? 'first error' : '', line)),
     ...(next.includes('./farm shell') ? [] : [named('next', next)]),
   ];
 }

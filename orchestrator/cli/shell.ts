@@ -32,7 +32,8 @@ export const command: Command = {
     const client = clientOf(places);
     const build = await newestBuild(client, asked.project, asked.version, asked.target);
     const kept = readKept(places.home)!;   // clientOf has read it
-    const plane = spawn(process.execPath, [join(places.root, 'workers/shell.ts'), build.id, asked.target, ...asked.command], {
+    const words = [join(places.root, 'workers/shell.ts'), build.id, asked.target, ...asked.command];
+    const plane = spawn(process.execPath, words, {
       stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
       env: {
         ...env, FARM_URL: client.url, FARM_API_TOKEN: kept.secrets.apiToken, FARM_ID: kept.identity.farmId,

@@ -53,8 +53,8 @@ describe('a failed cell, opened', () => {
     const setuptools = lock.find(({ name }) => name === 'setuptools');
     const lines = said.stdout.split('\n');
     expect(lines.slice(0, 7), said.stderr).toEqual([
-      '/work/src', '#include <Python.h>', expect.stringMatching(/^CC=\/\S+/), '1000', `setuptools ${setuptools?.version}`,
-      '/work/env', 'lo',
+      '/work/src', '#include <Python.h>', expect.stringMatching(/^CC=\/\S+/), '1000',
+      `setuptools ${setuptools?.version}`, '/work/env', 'lo',
     ]);
     expect(said.stdout).toMatch(/Network is unreachable/);
     expect(said.stdout).toMatch(/Read-only file system/);
