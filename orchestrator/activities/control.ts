@@ -63,7 +63,9 @@ export const controlActivities = ({ records, signer, index, describer }: Control
   }),
 
   giveUp: ({ buildId, target, step, code, why }) => bordered(async () => {
-    const given: Failure = { ...failure(knownCode(code), step as Step, { why }), message: why };
+    const base = failure(knownCode(code), step as Step, { why });
+    // A cell that is given up was never the project's fault: that would have been recorded as a value.
+    const given: Failure = { ...base, message: why, blame: base.blame === 'project' ? 'farm' : base.blame };
     if (step === 'sdist') await records.recordSdistFailure(buildId, given);
     else if (step === 'test') await records.recordTestGivenUp(buildId, target, given);
     else await records.recordFailure(buildId, target, given);

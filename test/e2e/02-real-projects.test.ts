@@ -1,6 +1,10 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BuildView } from '../../orchestrator/contract/api.ts';
-import { apiOf, ended } from '../support/build.ts';
+import { apiOf, ended, homeTarget, sendFile } from '../support/build.ts';
+import { run } from '../support/clients-run.ts';
 import { sharedFarm, type TestFarm } from '../support/farm.ts';
 
 let farm: TestFarm;
@@ -33,9 +37,47 @@ describe('real projects of the index', () => {
     expect(view.cells.flatMap(({ notes }) => notes).join('\n')).toMatch(/yaml/);
   });
 
-  it.each(['msgpack==1.1.0', 'wrapt==1.17.2', 'charset-normalizer==3.4.1'])('builds %s on all eight cells', async (what) => {
+  it.each(['msgpack==1.1.0', 'wrapt==1.17.2'])('builds %s on all eight cells', async (what) => {
     const view = await build(what);
     expect(view.state, JSON.stringify(view.cells.map((cell) => cell.failure ?? cell.testFailure))).toBe('succeeded');
     expect(states(view)).toEqual(['succeeded no-runner', 'succeeded passed']);
   });
+
+  it('builds charset-normalizer once: without the wish for mypyc it is pure, as one of its wheels upstream is', async () => {
+    const view = await build('charset-normalizer==3.4.1');
+    expect(states(view)).toEqual(['covered', 'succeeded passed']);
+    expect(view.published).toContain('charset_normalizer-3.4.1-py3-none-any.whl');
+  });
+
+  it('knows MarkupSafe with a broken compiler as built pure by mistake', async () => {
+    // The same sdist with a compiler that cannot work: the row's own, and one header that is not C.
+    const api = await apiOf(farm);
+    const source = await sendFile(api, await brokenMarkupSafe());
+    const { id } = await api.post<BuildView>('/builds', { what: '', source: source.id, targets: [homeTarget] });
+    const view = await ended(api, id);
+    expect(view.cells[0]?.failure).toMatchObject({ code: 'FARM_PURE_BY_MISTAKE', blame: 'project', step: 'build' });
+    expect(view.published).toEqual([]);
+  });
 });
+
+/** The real sdist of MarkupSafe whose one C file no compiler takes; everything else as it was. */
+async function brokenMarkupSafe(): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'farm-broken-'));
+  const got = await run('python3', ['-m', 'pip', 'download', '-q', '--no-deps', '--no-binary', 'markupsafe', '-d', folder, 'markupsafe==3.0.1'],
+    { env: { PIP_CONFIG_FILE: '' } });
+  if (got.code !== 0) throw new Error(got.output);
+  const file = join(folder, 'markupsafe-3.0.1.tar.gz');
+  const broke = await run('python3', ['-c', [
+    'import io, sys, tarfile',
+    'source = tarfile.open(sys.argv[1])',
+    'members = [(m, source.extractfile(m).read() if m.isfile() else None) for m in source.getmembers()]',
+    'with tarfile.open(sys.argv[1], "w:gz") as out:',
+    '    for member, content in members:',
+    '        if member.name.endswith("_speedups.c"):',
+    '            content = b"#error this compiler is broken\n" + content',
+    '            member.size = len(content)',
+    '        out.addfile(member, io.BytesIO(content) if content is not None else None)',
+  ].join('\n'), file]);
+  if (broke.code !== 0) throw new Error(broke.output);
+  return file;
+}

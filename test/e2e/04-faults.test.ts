@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -94,7 +94,7 @@ describe('kill -9 in the middle of a build', () => {
     const before = (await farm.status()).parts.map(({ pid }) => pid);
     const { stdout } = await farm.farm(['status', '--json']);
     expect(stdout).toContain('parts');
-    const supervisor = Number(await supervisorPid());
+    const supervisor = Number(supervisorPid());
     process.kill(supervisor, 'SIGKILL');
     await sleep(300);
     const up = await farm.farm(['up']);
@@ -118,11 +118,8 @@ async function endedThrough(id: string): Promise<BuildView> {
   throw new Error(`build ${id} has not ended`);
 }
 
-async function supervisorPid(): Promise<string> {
-  const { readFileSync, readdirSync } = await import('node:fs');
-  const file = readdirSync(farm.home).find((name) => /supervisor.*(pid|json)$/.test(name));
-  return /\d+/.exec(readFileSync(join(farm.home, file ?? ''), 'utf8'))?.[0] ?? '';
-}
+/** The lock names its holder. */
+const supervisorPid = (): string => /\d+/.exec(readFileSync(join(farm.home, 'supervisor.lock'), 'utf8'))?.[0] ?? '';
 
 describe('Docker stopped in the middle', () => {
   const socket = join(mkdtempSync(join(tmpdir(), 'farm-docker-')), 'docker.sock');

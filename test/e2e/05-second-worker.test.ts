@@ -89,7 +89,8 @@ describe('a second worker in a network of its own', () => {
     const api = await apiOf(farm);
     const builds = await Promise.all(Array.from({ length: 8 }, (_, at) => startAnimal(farm, unhurried(`zoo-spread-${at}`))));
     const views = await Promise.all(builds.map(({ build }) => ended(api, build.id, 180_000)));
-    expect(views.map(({ state }) => state)).toEqual(views.map(() => 'succeeded'));
+    expect(views.map(({ state }) => state), JSON.stringify(views.map(({ cells }) => cells[0]?.failure)) + printed)
+      .toEqual(views.map(() => 'succeeded'));
     const attempts = await Promise.all(views.map((view: BuildView) => api.get<AttemptView>(`/attempts/${view.cells[0]?.attemptId}`)));
     const { farmId } = farm.kept().identity;
     expect(new Set(attempts.map((attempt) => attempt.worker))).toEqual(new Set([`${farmId}-w1`, `${farmId}-second`]));
