@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
 import { PrismaClient } from './client/client.ts';
@@ -17,13 +18,21 @@ export type Tx = Prisma.TransactionClient;
 const connectionsMax = 20;
 const idleMs = 30_000;
 
+/**
+ * A statement with a name is parsed and planned once for a connection. Lists make a new text for each length, so they
+ * have none, as pg understands an empty name.
+ */
+function statementName(sql: string): string {
+  return sql.length > 4000 || / IN \(|VALUES \([^)]*\), *\(/.test(sql) ? '' : `p${createHash('sha1').update(sql).digest('base64url')}`;
+}
+
 /** Opens the database. Connects with the first query; `close` waits for queries that are under way. */
 export function openDatabase(url: string): Database {
   const pool = new pg.Pool({ connectionString: url, max: connectionsMax, idleTimeoutMillis: idleMs });
   // A connection that breaks while idle is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => undefined);
   const prisma = new PrismaClient({
-    adapter: new PrismaPg(pool),
+    adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => statementName(sql) }),
     transactionOptions: { maxWait: 15_000, timeout: 30_000 },
   });
   return {

@@ -69,11 +69,12 @@ async function lockSource(tx: Tx, id: string): Promise<string> {
 }
 
 async function refuseStale(tx: Tx, { kind, id, target, delivery }: LeaseRequest): Promise<void> {
-  const newest = await tx.lease.aggregate({ where: { kind, ownerId: id, target }, _max: { delivery: true } });
-  if ((newest._max.delivery ?? 0) > delivery) fail('FARM_LEASE_STALE', kind === 'sdist' ? 'sdist' : 'build');
-  await tx.lease.updateMany({
-    where: { kind, ownerId: id, target, delivery: { lt: delivery }, revokedAt: null }, data: { revokedAt: new Date() },
-  });
+  const newer = await tx.$queryRaw<unknown[]>`
+    with revoked as (
+      update lease set revoked_at = now()
+      where kind = ${kind} and owner_id = ${id} and target = ${target} and delivery < ${delivery} and revoked_at is null)
+    select 1 from lease where kind = ${kind} and owner_id = ${id} and target = ${target} and delivery > ${delivery} limit 1`;
+  if (newer.length > 0) fail('FARM_LEASE_STALE', kind === 'sdist' ? 'sdist' : 'build');
 }
 
 /** The attempt of this activity: the one that goes on, else a new one. A test goes on with the cell's attempt. */

@@ -47,17 +47,32 @@ export async function buildWithPlan(tx: Tx, buildId: string) {
 export async function chooseRow(tx: Tx, plan: Plan, target: string): Promise<PlanRow> {
   const rows = plan.cells.find((cell) => cell.target === target)?.rows;
   if (!rows) return fail('FARM_NOT_FOUND', 'plan', { thing: `cell ${target} in this plan` });
-  const images = await tx.image.findMany({ where: { name: { in: rows.map((row) => row.image) } }, select: { name: true, key: true } });
-  const there = new Set(images.map(({ name, key }) => `${name} ${key}`));
-  return rows.find((row) => there.has(`${row.image} ${row.imageKey}`))
-    ?? fail('FARM_IMAGE_MISSING', 'plan', { image: rows[0]?.image ?? target });
+  for (const row of rows) if (await findImage(tx, row.image, row.imageKey)) return row;
+  return fail('FARM_IMAGE_MISSING', 'plan', { image: rows[0]?.image ?? target });
+}
+
+interface KeptImage { readonly tarSha256: string; readonly bytes: number }
+
+/** An image never changes under its key; each cell of a release asks for the same few. */
+const imagesKept = new Map<string, KeptImage>();
+const imagesKeptMax = 200;
+
+async function findImage(tx: Tx, name: string, key: string): Promise<KeptImage | null> {
+  const id = `${name} ${key}`;
+  const kept = imagesKept.get(id);
+  if (kept) return kept;
+  const image = await tx.image.findUnique({ where: { name_key: { name, key } } });
+  if (!image) return null;
+  if (imagesKept.size >= imagesKeptMax) imagesKept.clear();
+  const found = { tarSha256: image.tarSha256, bytes: Number(image.bytes) };
+  imagesKept.set(id, found);
+  return found;
 }
 
 /** An image with its tar's digest. @errors FARM_IMAGE_MISSING */
 export async function imageInput(tx: Tx, name: string, key: string) {
-  const image = await tx.image.findUnique({ where: { name_key: { name, key } } });
-  if (!image) return fail('FARM_IMAGE_MISSING', 'plan', { image: name });
-  return { name, key, tarSha256: image.tarSha256, bytes: Number(image.bytes) };
+  const image = await findImage(tx, name, key);
+  return image ? { name, key, ...image } : fail('FARM_IMAGE_MISSING', 'plan', { image: name });
 }
 
 /** A pure wheel serves every platform: its tags end in `none-any`. */
