@@ -40,7 +40,7 @@ const worker = await Worker.create({
     describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
   }),
   // Describing is hashing and deflating on few cores; more at once would only hold more memory.
-  maxConcurrentActivityTaskExecutions: 4,
+  maxConcurrentActivityTaskExecutions: 8,
   maxCachedWorkflows: 20,
   workflowThreadPoolSize: 1,
   shutdownGraceTime: '5s',

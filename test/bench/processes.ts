@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
 import { memoryOf } from './machine.ts';
 
 /** Asks a process to end and waits for it; after ten seconds it is killed. */
@@ -18,4 +19,30 @@ export function watchMemory(pids: readonly number[], everyMs = 500): { stop(): n
   look();
   const timer = setInterval(look, everyMs);
   return { stop() { clearInterval(timer); look(); return peak; } };
+}
+
+/** Processor time of a process and its descendants, those that have ended included. @unit milliseconds */
+export function processorMs(pid: number): number {
+  const stats = readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => statOf(name) ?? []);
+  const tree = new Set([pid]);
+  for (let size = 0; size !== tree.size;) {
+    size = tree.size;
+    for (const one of stats) if (tree.has(one.parent)) tree.add(one.pid);
+  }
+  return stats.filter((one) => tree.has(one.pid)).reduce((sum, { ticks }) => sum + ticks, 0) * tickMs;
+}
+
+/** @source proc(5): clock ticks are hundredths of a second on Linux */
+const tickMs = 10;
+
+function statOf(pid: string): { pid: number; parent: number; ticks: number } | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    // The name in brackets may hold blanks: fields are counted after it.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ').map(Number);
+    const [user = 0, system = 0, endedUser = 0, endedSystem = 0] = fields.slice(11, 15);
+    return { pid: Number(pid), parent: fields[1] ?? 0, ticks: user + system + endedUser + endedSystem };
+  } catch {
+    return undefined;
+  }
 }

@@ -13,15 +13,16 @@ import { limits } from '../../../orchestrator/contract/limits.ts';
 import { releaseWorkflowId } from '../../../orchestrator/contract/messages.ts';
 import { placesOf } from '../../../infra/setup/places.ts';
 import { sendFile } from '../../support/build.ts';
-import { startFarm } from '../../support/farm.ts';
+import { startFarm, type TestFarm } from '../../support/farm.ts';
 import { packAnimal } from '../../zoo/animals.ts';
 import type { BenchCase, CaseOptions, CaseResult } from '../case.ts';
 import type { BareOrder } from '../fan-out/bare-workflow.ts';
 import { historySize, type HistorySize } from '../fan-out/history.ts';
 import { writeNoOpCatalogue } from '../fan-out/no-op-catalogue.ts';
+import { memoryOf } from '../machine.ts';
 import { atLeast, atMost, measure } from '../measure.ts';
 import { startParts, type StartedPart } from '../parts.ts';
-import { stopped, watchMemory } from '../processes.ts';
+import { processorMs, stopped, watchMemory } from '../processes.ts';
 
 const activitiesOfCell = 3;
 const workerConcurrency = 32;
@@ -50,9 +51,12 @@ async function fanOutCells({ say }: CaseOptions, cells: number): Promise<CaseRes
     const client = new Client({ connection });
     const before = await bareRate(client, address, cells);
     say(`bare before: ${before.toFixed(0)} activities a second`);
+    const spent = processorOf(await groupPids(farm, parts));
     const memory = watchMemory(parts.filter(({ name }) => name !== 'worker').map(({ pid }) => pid));
     const built = await buildCells({ kept, folder, url: databaseUrl(farm.home, kept) });
     const peak = memory.stop();
+    const processor = spent().map(({ name, ms }) => `${name} ${(ms / cells).toFixed(1)}`).join(', ');
+    say(`processor milliseconds a cell: ${processor}; ${parts.map(({ name, pid }) => `${name} ${Math.round(memoryOf(pid) / 1e6)} MB`).join(', ')}`);
     const rate = (cells * activitiesOfCell) / built.seconds;
     say(`farm: ${rate.toFixed(0)} activities a second, ${cells} cells in ${built.seconds.toFixed(1)} s, signed and published ${built.publishSeconds.toFixed(1)} s later`);
     const after = await bareRate(client, address, cells);
@@ -60,7 +64,7 @@ async function fanOutCells({ say }: CaseOptions, cells: number): Promise<CaseRes
     const workflowId = releaseWorkflowId(built.id);
     const history = await historySize(client, workflowId, await firstRunOf(client, workflowId));
     await connection.close();
-    return judged(cells, { before, after, rate, built, peak, history });
+    return judged(cells, { before, after, rate, built, peak, history, processor });
   } finally {
     await Promise.all(parts.map((part) => part.stop()));
     await farm.stop();
@@ -75,9 +79,10 @@ interface Seen {
   readonly built: Built;
   readonly peak: number;
   readonly history: HistorySize;
+  readonly processor: string;
 }
 
-function judged(cells: number, { before, after, rate, built, peak, history }: Seen): CaseResult {
+function judged(cells: number, { before, after, rate, built, peak, history, processor }: Seen): CaseResult {
   const MB = 1_000_000;
   return {
     measures: [
@@ -93,9 +98,24 @@ function judged(cells: number, { before, after, rate, built, peak, history }: Se
     notes: [
       `${cells} cells, ${limits.cellsInFlightMax} in flight, ${history.histories} histories; one worker process with ${workerConcurrency} places`,
       `Median milliseconds in the queue and at work: ${Object.entries(history.times).map(([name, { queued, worked }]) => `${name} ${queued} and ${worked}`).join(', ')}.`,
+      `Processor milliseconds a cell, signing and publishing included: ${processor}.`,
       'Memory is the proportional set size of the API and the orchestrator together, looked at twice a second.',
     ],
   };
+}
+
+interface NamedPid { readonly name: string; readonly pid: number }
+
+/** The started parts, and those that the supervisor runs. */
+async function groupPids(farm: TestFarm, parts: readonly StartedPart[]): Promise<readonly NamedPid[]> {
+  const { parts: supervised } = await farm.status();
+  return [...parts, ...supervised.flatMap(({ name, pid }) => (pid ? [{ name, pid }] : []))];
+}
+
+/** Answers what the processes have spent since the call. */
+function processorOf(pids: readonly NamedPid[]): () => { name: string; ms: number }[] {
+  const before = pids.map(({ pid }) => processorMs(pid));
+  return () => pids.map(({ name, pid }, at) => ({ name, ms: processorMs(pid) - (before[at] ?? 0) }));
 }
 
 const databaseUrl = (home: string, kept: Kept): string =>
