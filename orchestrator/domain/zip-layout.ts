@@ -17,7 +17,9 @@ export type ZipMember = {
 /** A member and where its local header starts. */
 export type PlacedMember = { readonly member: ZipMember; readonly offset: number };
 
-export const signatures = { local: 0x04034b50, central: 0x02014b50, end: 0x06054b50 } as const;
+export const signatures = {
+  local: 0x04034b50, central: 0x02014b50, end: 0x06054b50, descriptor: 0x08074b50, zip64Locator: 0x07064b50,
+} as const;
 
 /** Bytes of a local header before the name. */
 export const localHeaderBytes = 30;

@@ -14,20 +14,25 @@ export type ZipEntry = ZipMember & {
   readonly headerOffset: number;
   readonly dataOffset: number;
   readonly dataDescriptor: boolean;
+  /** Its entry in the directory as it lies in the file, extra fields and comment included. */
+  readonly central: Uint8Array;
 };
 
 /** An opened zip. Folders are not entries. `slack` counts bytes that belong to no member (prefix, gaps, comment). */
 export type ZipArchive = {
   readonly source: ByteSource;
   readonly entries: readonly ZipEntry[];
+  /** Members whose names end in a slash, in the order of the file like `entries`. */
+  readonly folderEntries: readonly ZipEntry[];
   readonly folders: number;
+  readonly directoryOffset: number;
   readonly slack: number;
 };
 
 /** What a member is made of: its digest and its first bytes, enough to tell the kind of file. */
 export type MemberScan = { readonly sha256: string; readonly head: Buffer };
 
-type CentralEntry = ZipMember & { headerOffset: number; flags: number };
+type CentralEntry = ZipMember & { headerOffset: number; flags: number; central: Uint8Array };
 
 const commentBytesMax = 0xffff;
 const chunkBytes = 2 ** 20;
@@ -52,7 +57,7 @@ export async function openZip(source: ByteSource, limits: ArchiveLimits): Promis
   }, limits);
   checkNames(central);
   const entries: ZipEntry[] = [];
-  let folders = 0;
+  const folderEntries: ZipEntry[] = [];
   let position = 0;
   let covered = end.directoryBytes + endRecordBytes;
   for (const one of central.toSorted((left, right) => left.headerOffset - right.headerOffset)) {
@@ -61,10 +66,12 @@ export async function openZip(source: ByteSource, limits: ArchiveLimits): Promis
     position = entry.dataOffset + entry.compressedBytes;
     covered += position - one.headerOffset;
     if (position > end.directoryOffset) throw new ArchiveRefused('corrupt', 'it runs into the directory', one.name);
-    if (one.name.endsWith('/')) folders += 1;
-    else entries.push(entry);
+    (one.name.endsWith('/') ? folderEntries : entries).push(entry);
   }
-  return { source, entries, folders, slack: source.size - covered };
+  return {
+    source, entries, folderEntries, folders: folderEntries.length, directoryOffset: end.directoryOffset,
+    slack: source.size - covered,
+  };
 }
 
 type EndRecord = { readonly count: number; readonly directoryBytes: number; readonly directoryOffset: number };
@@ -81,11 +88,16 @@ async function findEnd(source: ByteSource): Promise<EndRecord> {
     if (disk !== 0 || count !== total) throw new ArchiveRefused('unsupported', 'it has several parts');
     if (count === 0xffff || directoryOffset === 0xffffffff) throw new ArchiveRefused('too-big', 'it needs zip64');
     if (directoryOffset + directoryBytes !== source.size - tailBytes + at) {
+      if (hasZip64End(tail, at)) throw new ArchiveRefused('unsupported', 'it has a zip64 end record');
       throw new ArchiveRefused('corrupt', 'its directory is not where its end record says');
     }
     return { count, directoryBytes, directoryOffset };
   }
   throw new ArchiveRefused('truncated', 'it has no end record');
+}
+
+function hasZip64End(tail: Buffer, endAt: number): boolean {
+  return endAt >= 20 && tail.readUInt32LE(endAt - 20) === signatures.zip64Locator;
 }
 
 function parseDirectory(bytes: Buffer, count: number): CentralEntry[] {
@@ -122,7 +134,7 @@ function parseCentral(bytes: Buffer, nameLength: number, extraLength: number): C
   const [size = 0, compressedBytes = 0, headerOffset = 0] = wide;
   if (method === 0 && size !== compressedBytes) throw new ArchiveRefused('corrupt', 'its two sizes differ', name);
   return {
-    name, nameBytes, method, flags, externalAttributes, headerOffset, compressedBytes, bytes: size,
+    name, nameBytes, method, flags, externalAttributes, central: bytes, headerOffset, compressedBytes, bytes: size,
     crc32: bytes.readUInt32LE(16), modified: fromDosTime(bytes.readUInt16LE(14), bytes.readUInt16LE(12)),
   };
 }
@@ -173,6 +185,7 @@ async function readLocal(source: ByteSource, entry: CentralEntry): Promise<ZipEn
   const header = await source.read(headerOffset, localHeaderBytes + nameBytes.length);
   const flags = header.readUInt16LE(6);
   const dataDescriptor = (flags & 8) !== 0;
+  if ((flags & 0x2041) !== 0) throw new ArchiveRefused('unsupported', 'it is encrypted', name);
   const sizes = [header.readUInt32LE(14), header.readUInt32LE(18), header.readUInt32LE(22)];
   const expected = [entry.crc32, entry.compressedBytes, entry.bytes];
   const agrees = sizes.every((size, index) => size === expected[index] || (index > 0 && size === 0xffffffff));
