@@ -75,14 +75,16 @@ export async function orderOf(tx: Tx, buildId: string): Promise<ReleaseOrder> {
     cell.rows.find((row) => there.has(`${row.image} ${row.imageKey}`)) ?? cell.rows[0];
   const targets = new Set(open.map(({ target }) => target));
   const cells = asPlan(build.plan.text).cells.filter((cell) => targets.has(cell.target));
+  const queues: string[] = [];
+  const placeOf = (queue: string): number => (queues.includes(queue) ? queues.indexOf(queue) : queues.push(queue) - 1);
   const refs = new Map(cells.flatMap((cell): [string, CellRef][] => {
     const row = rowOf(cell);
-    return row ? [[cell.target, [cell.target, buildQueue(row.buildPool), row.test === 'none' ? '' : testQueue(row.testPool)]]] : [];
+    return row ? [[cell.target, [cell.target, placeOf(buildQueue(row.buildPool)), row.test === 'none' ? -1 : placeOf(testQueue(row.testPool))]]] : [];
   }));
   const native = new Set(cells.filter((cell) => cell.rows.some(isNative)).map((cell) => cell.target));
   const { scout, chains } = orderCells(cells, native);
   return {
-    buildId, scout: (scout === null ? null : refs.get(scout)) ?? null,
+    buildId, queues, scout: (scout === null ? null : refs.get(scout)) ?? null,
     chains: chains.map((chain) => chain.flatMap((target) => { const ref = refs.get(target); return ref ? [ref] : []; })),
   };
 }

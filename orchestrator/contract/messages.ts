@@ -1,10 +1,12 @@
 /** Names and argument types of workflows, task queues and ids. Payloads carry ids and small values only. */
 
-/** `[targetId, build queue, test queue or empty]` */
-export type CellRef = readonly [target: string, buildQueue: string, testQueue: string];
+/** `[targetId, build queue, test queue]`: places in `queues` of the order; -1 where there is no test. */
+export type CellRef = readonly [target: string, buildQueue: number, testQueue: number];
 
 export interface ReleaseOrder {
   readonly buildId: string;
+  /** Names of task queues, each once: an order of a thousand cells must stay below `limits.payloadBytesMax`. */
+  readonly queues: readonly string[];
   /** Built alone first; null when it was done before a continue-as-new. */
   readonly scout: CellRef | null;
   /** One chain for a platform, lowest Python first. */

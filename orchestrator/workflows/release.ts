@@ -10,7 +10,7 @@ import { buildOn, control, testOn } from './proxies.ts';
 export async function release(order: ReleaseOrder): Promise<void> {
   try {
     const left = await fanOut({ ...order, chains: await scoutFirst(order) });
-    if (left.length > 0) await continueAsNew<typeof release>({ buildId: order.buildId, scout: null, chains: left });
+    if (left.length > 0) await continueAsNew<typeof release>({ ...order, scout: null, chains: left });
     await control.attest({ buildId: order.buildId });
     await control.publish({ buildId: order.buildId });
   } catch (error) {
@@ -21,48 +21,50 @@ export async function release(order: ReleaseOrder): Promise<void> {
 }
 
 /** The chains without what the scout's wheel covers. */
-async function scoutFirst({ buildId, scout, chains }: ReleaseOrder): Promise<(readonly CellRef[])[]> {
+async function scoutFirst(order: ReleaseOrder): Promise<(readonly CellRef[])[]> {
+  const { scout, chains } = order;
   if (!scout) return [...chains];
-  const open = new Set(await leadCell(buildId, scout, chains.flat()));
+  const open = new Set(await leadCell(order, scout, chains.flat()));
   return chains.map((chain) => chain.filter((cell) => open.has(cell))).filter((chain) => chain.length > 0);
 }
 
 /** Chains that did not fit into this history; the others have ended. */
-async function fanOut({ buildId, chains }: ReleaseOrder): Promise<(readonly CellRef[])[]> {
-  const [now, later] = split(chains, limits.cellsPerHistoryMax);
+async function fanOut(order: ReleaseOrder): Promise<(readonly CellRef[])[]> {
+  const [now, later] = split(order.chains, limits.cellsPerHistoryMax);
   const waiting = [...now];
   const lane = async (): Promise<void> => {
-    for (let chain = waiting.shift(); chain; chain = waiting.shift()) await runChain(buildId, chain);
+    for (let chain = waiting.shift(); chain; chain = waiting.shift()) await runChain(order, chain);
   };
   await Promise.all(Array.from({ length: Math.min(limits.cellsInFlightMax, now.length) }, lane));
   return later;
 }
 
 /** One platform: its lowest Python first, because that wheel may cover the others. */
-async function runChain(buildId: string, chain: readonly CellRef[]): Promise<void> {
+async function runChain(order: ReleaseOrder, chain: readonly CellRef[]): Promise<void> {
   const [first, ...rest] = chain;
   if (!first) return;
-  const open = await leadCell(buildId, first, rest);
-  await Promise.all(open.map((cell) => runCell(buildId, cell)));
+  const open = await leadCell(order, first, rest);
+  await Promise.all(open.map((cell) => runCell(order, cell)));
 }
 
 /** Builds a cell whose wheel may serve others; answers those that are still to build. */
-async function leadCell(buildId: string, cell: CellRef, others: readonly CellRef[]): Promise<readonly CellRef[]> {
-  const answer = await runCell(buildId, cell);
+async function leadCell(order: ReleaseOrder, cell: CellRef, others: readonly CellRef[]): Promise<readonly CellRef[]> {
+  const answer = await runCell(order, cell);
   if (answer.state === 'cancelled' || !answer.wide || others.length === 0) return others;
-  const open = new Set(await control.cover({ buildId, targets: others.map(([target]) => target) }));
+  const open = new Set(await control.cover({ buildId: order.buildId, targets: others.map(([target]) => target) }));
   return others.filter(([target]) => open.has(target));
 }
 
 /** One cell is three activities: build, describe, test. A farm failure that outlives its deliveries is recorded. */
-async function runCell(buildId: string, [target, buildQueue, testQueue]: CellRef): Promise<CellAnswer> {
+async function runCell({ buildId, queues }: ReleaseOrder, [target, buildAt, testAt]: CellRef): Promise<CellAnswer> {
+  const testQueue = queues[testAt];
   let step: 'build' | 'describe' | 'test' = 'build';
   try {
-    const built = await buildOn(buildQueue).build({ buildId, target });
+    const built = await buildOn(queues[buildAt] ?? '').build({ buildId, target });
     if (built.state !== 'succeeded') return built;
     step = 'describe';
     const described = await control.describe({ buildId, target });
-    if (described.state !== 'succeeded' || testQueue === '') return described;
+    if (described.state !== 'succeeded' || !testQueue) return described;
     step = 'test';
     await testOn(testQueue).test({ buildId, target });
     return described;

@@ -35,11 +35,12 @@ describe('starting', () => {
     ]);
     expect(plane.workflows.started.filter((order) => order.buildId === view.id)).toEqual([{
       buildId: view.id,
-      scout: [target, 'build.linux-amd64', 'test.linux-amd64'],
+      queues: ['build.linux-amd64', 'test.linux-amd64'],
+      scout: [target, 0, 1],
       chains: [
-        [['cp311-manylinux_aarch64', 'build.linux-amd64', 'test.linux-amd64']],
-        [['cp313-manylinux_x86_64', 'build.linux-amd64', 'test.linux-amd64']],
-        [['cp313-musllinux_x86_64', 'build.linux-amd64', '']],
+        [['cp311-manylinux_aarch64', 0, 1]],
+        [['cp313-manylinux_x86_64', 0, 1]],
+        [['cp313-musllinux_x86_64', 0, -1]],
       ],
     }]);
   });

@@ -30,7 +30,7 @@ afterAll(async () => {
   await environment?.teardown();
 });
 
-const cell = (target: string): CellRef => [target, controlQueue, controlQueue];
+const cell = (target: string): CellRef => [target, 0, 0];
 
 /** Activities that note each call and answer well; a test replaces single ones. */
 function noted(replaced: Partial<Activities> = {}): { calls: string[]; activities: Activities } {
@@ -57,13 +57,13 @@ function noted(replaced: Partial<Activities> = {}): { calls: string[]; activitie
 }
 
 async function withRelease<T>(
-  activities: Activities, order: Omit<ReleaseOrder, 'buildId'>, use: (handle: Awaited<ReturnType<typeof start>>) => Promise<T>,
+  activities: Activities, order: Omit<ReleaseOrder, 'buildId' | 'queues'>, use: (handle: Awaited<ReturnType<typeof start>>) => Promise<T>,
 ): Promise<T> {
   const buildId = `b${(number += 1)}`;
   const worker = await Worker.create({
     connection, taskQueue: controlQueue, activities, maxHeartbeatThrottleInterval: '100ms', workflowBundle,
   });
-  return worker.runUntil(async () => use(await start({ buildId, ...order })));
+  return worker.runUntil(async () => use(await start({ buildId, queues: [controlQueue], ...order })));
 }
 
 const start = (order: ReleaseOrder) => environment.client.workflow.start('release', {
