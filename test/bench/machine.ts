@@ -30,7 +30,8 @@ export interface BenchVersions {
 export function machineNow(): BenchMachine {
   const load = Number((loadavg()[0] ?? 0).toFixed(2));
   return {
-    cores: availableParallelism(), model: cpus()[0]?.model ?? 'unknown', memoryBytes: totalmem(), load: { before: load, after: load },
+    cores: availableParallelism(), model: cpus()[0]?.model ?? 'unknown', memoryBytes: totalmem(),
+      load: { before: load, after: load },
   };
 }
 
@@ -46,7 +47,8 @@ export async function versionsNow(): Promise<BenchVersions> {
     postgres ? says(join(postgres, 'bin', 'postgres'), ['--version']) : 'none',
     says('python3', ['-m', 'pip', '--version']),
   ]);
-  return { farm, node: process.version, temporal: temporalSays, docker, postgres: postgresSays, pip: pip.split(' from ')[0] ?? pip };
+  return { farm, node: process.version, temporal: temporalSays, docker, postgres: postgresSays,
+    pip: pip.split(' from ')[0] ?? pip };
 }
 
 async function says(command: string, args: readonly string[]): Promise<string> {

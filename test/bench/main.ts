@@ -1,6 +1,6 @@
 /**
  * Benchmarks of the farm: `npm run bench` lists them, `npm run bench -- NAME…` runs some, `all` every one. `--short`
- * takes the small form and keeps no result. Results stand in results/NAME.json and in README.md, which this file writes.
+ * takes the small form and keeps no result. Results stand in results/NAME.json and in README.md, which is written here.
  */
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -70,7 +70,8 @@ async function writeReadme(): Promise<void> {
   ].join('\n'));
   const head = [
     '# Benchmarks', '',
-    'Written by `main.ts` from `results/*.json`; do not edit. `npm run bench` lists the cases, `npm run bench -- NAME` runs one.',
+    'Written by `main.ts` from `results/*.json`; do not edit. `npm run bench` lists the cases, `npm run bench -- '
+      + 'NAME` runs one.',
     'Both sides of a ratio are measured in one execution; a range is over the rounds of that execution.', '', '',
   ].join('\n');
   await writeFile(join(folder, 'README.md'), head + parts.join('\n'));
@@ -78,7 +79,9 @@ async function writeReadme(): Promise<void> {
 
 function circumstances({ at, seconds, versions, machine }: KeptResult): string {
   const { cores, model, memoryBytes, load } = machine;
-  return `${at.slice(0, 16)}Z, ${seconds} s; ${cores} cores (${model}), ${Math.round(memoryBytes / 1024 ** 3)} GiB, load `
-    + `${load.before} before and ${load.after} after; farm ${versions.farm}, Node ${versions.node}, ${versions.temporal}, `
+  return `${at.slice(0, 16)}Z, ${seconds} s; ${cores} cores (${model}), ${Math.round(memoryBytes / 1024 ** 3)} `
+    + `GiB, load `
+    + `${load.before} before and ${load.after} after; farm ${versions.farm}, Node ${versions.node}, `
+      + `${versions.temporal}, `
     + `Docker ${versions.docker}, ${versions.postgres}, ${versions.pip}`;
 }

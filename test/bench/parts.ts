@@ -39,7 +39,8 @@ export async function startParts({ home, kept, env, logs }: PartsOrder): Promise
   return started;
 }
 
-async function startPart(plan: PartPlan, env: Readonly<Record<string, string>>, log: string): Promise<StartedPart | null> {
+async function startPart(plan: PartPlan, env: Readonly<Record<string, string>>,
+  log: string): Promise<StartedPart | null> {
   const [command = '', ...args] = plan.argv;
   const flags = process.env['FARM_BENCH_NODE_FLAGS']?.split(' ').filter(Boolean) ?? [];
   const child = spawn(command, [...(plan.kind === 'service' ? flags : []), ...args], {

@@ -21,13 +21,15 @@ const execute = promisify(execFile);
 /** What the same build needs where nothing is crossed: the target's own Python, its headers and a compiler. */
 const emulated: Recipe = {
   name: 'bench-debian-bookworm-arm64', family: 'bench', suite: 'bookworm', python: '3.11', architecture: 'aarch64',
-  packages: ['base-files', 'bash', 'coreutils', 'dash', 'sed', 'grep', 'tar', 'gzip', 'findutils', 'python3', 'python3-dev', 'python3-distutils', 'gcc', 'libc6-dev'],
+  packages: ['base-files', 'bash', 'coreutils', 'dash', 'sed', 'grep', 'tar', 'gzip', 'findutils', 'python3',
+    'python3-dev', 'python3-distutils', 'gcc', 'libc6-dev'],
   files: [], expect: { seconds: 120, bytes: 400_000_000 },
 };
 
 export const cross: BenchCase = {
   name: 'cross',
-  compares: 'The build step of MarkupSafe for aarch64, crossed, against the same build hook under qemu and against the x86_64 cell.',
+  compares: 'The build step of MarkupSafe for aarch64, crossed, against the same build hook under qemu and against '
+    + 'the x86_64 cell.',
   run: crossed,
 };
 
@@ -49,7 +51,8 @@ async function crossed({ short, say }: CaseOptions): Promise<CaseResult> {
     for (let at = 0; at < (short ? 1 : 5); at += 1) {
       const [built, native] = [await farm.build(aarch64, sdist), await farm.build(x86, sdist)];
       seen.push({ cross: built, native, qemuMs: await underQemu(image, sdist, site) });
-      say(`crossed ${built.steps['build']} ms, native ${native.steps['build']} ms, qemu ${Math.round(seen.at(-1)?.qemuMs ?? 0)} ms`);
+      say(`crossed ${built.steps['build']} ms, native ${native.steps['build']} ms, qemu `
+        + `${Math.round(seen.at(-1)?.qemuMs ?? 0)} ms`);
     }
     return judged(seen);
   } finally {
@@ -60,18 +63,21 @@ async function crossed({ short, say }: CaseOptions): Promise<CaseResult> {
 
 function judged(seen: readonly { cross: Went; native: Went; qemuMs: number }[]): CaseResult {
   const step = (went: Went): number => went.steps['build'] ?? Number.NaN;
-  const [crossMs, nativeMs, qemuMs] = [seen.map((one) => step(one.cross)), seen.map((one) => step(one.native)), seen.map((one) => one.qemuMs)];
+  const [crossMs, nativeMs, qemuMs] = [seen.map((one) => step(one.cross)), seen.map((one) => step(one.native)),
+    seen.map((one) => one.qemuMs)];
   return {
     measures: [
       measure('build step: qemu over crossed', 'ratio', ratios(qemuMs, crossMs), atLeast(5)),
       measure('build step: crossed over native', 'ratio', ratios(crossMs, nativeMs), atMost(1.3)),
-      measure('whole activity, fetch to audit: crossed over native', 'ratio', ratios(seen.map((one) => one.cross.wallMs), seen.map((one) => one.native.wallMs))),
+      measure('whole activity, fetch to audit: crossed over native', 'ratio',
+        ratios(seen.map((one) => one.cross.wallMs), seen.map((one) => one.native.wallMs))),
       measure('build step, crossed', 'ms', crossMs),
       measure('build step, native', 'ms', nativeMs),
       measure('build hook under qemu', 'ms', qemuMs),
     ],
     notes: [
-      'Under qemu: Debian’s own gcc and Python of arm64, the same setuptools, the build_wheel hook alone, timed as the farm’s step is, in a container with the same fences.',
+      'Under qemu: Debian’s own gcc and Python of arm64, the same setuptools, the build_wheel hook alone, timed as '
+        + 'the farm’s step is, in a container with the same fences.',
       'The native cell uses the same compiler for x86_64; both run from a warm requirements store.',
     ],
   };
@@ -92,7 +98,8 @@ async function emulatedImage(say: (line: string) => void): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(tarPath)) hash.update(chunk as Buffer);
   const tarSha256 = hash.digest('hex');
-  return loadImage({ ...emulated, key: tarSha256, tarSha256, tarPath, bytes: (await stat(tarPath)).size } as unknown as ImageRecord, docker);
+  return loadImage({ ...emulated, key: tarSha256, tarSha256, tarPath,
+    bytes: (await stat(tarPath)).size } as unknown as ImageRecord, docker);
 }
 
 /** The wheels that the farm has fetched for the build, unpacked for a Python that has no installer. */
@@ -109,15 +116,21 @@ async function backendFolder(folder: string): Promise<string> {
 
 /** The hook under qemu, from `exec` to its end. @unit milliseconds */
 async function underQemu(image: string, sdist: Sdist, site: string): Promise<number> {
-  const run = async (...args: string[]): Promise<string> => (await execute('docker', args, { maxBuffer: 1 << 26 })).stdout.trim();
-  const id = await run('run', '-d', '--network', 'none', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--init',
-    '--tmpfs', '/work:rw,exec,nosuid,nodev,uid=1000,gid=1000,mode=755', '--tmpfs', '/tmp:rw,exec', '-v', `${site}:/site:ro`, '-v', `${sdist.file}:/sdist.tar.gz:ro`,
+  const run = async (...args: string[]): Promise<string> => (await execute('docker', args,
+    { maxBuffer: 1 << 26 })).stdout.trim();
+  const id = await run('run', '-d', '--network', 'none', '--read-only', '--cap-drop', 'ALL', '--security-opt',
+    'no-new-privileges', '--init',
+    '--tmpfs', '/work:rw,exec,nosuid,nodev,uid=1000,gid=1000,mode=755', '--tmpfs', '/tmp:rw,exec', '-v',
+      `${site}:/site:ro`, '-v', `${sdist.file}:/sdist.tar.gz:ro`,
     '--cpus', '2', image, 'sleep', 'infinity');
   try {
-    const hook = 'import os; os.chdir("/work/src"); from setuptools import build_meta; print(build_meta.build_wheel("/work/out"))';
-    await run('exec', '-u', '1000:1000', id, 'sh', '-c', 'mkdir -p /work/src /work/out && tar -xz --strip-components=1 -C /work/src -f /sdist.tar.gz');
+    const hook = 'import os; os.chdir("/work/src"); from setuptools import build_meta; '
+      + 'print(build_meta.build_wheel("/work/out"))';
+    await run('exec', '-u', '1000:1000', id, 'sh', '-c', 'mkdir -p /work/src /work/out && tar -xz '
+      + '--strip-components=1 -C /work/src -f /sdist.tar.gz');
     const began = performance.now();
-    await run('exec', '-u', '1000:1000', '-e', 'PYTHONPATH=/site', '-e', 'HOME=/work', '-e', 'CFLAGS=-O2', id, 'python3', '-c', hook);
+    await run('exec', '-u', '1000:1000', '-e', 'PYTHONPATH=/site', '-e', 'HOME=/work', '-e', 'CFLAGS=-O2', id,
+      'python3', '-c', hook);
     const ms = performance.now() - began;
     const wheels = await run('exec', id, 'sh', '-c', 'ls /work/out');
     if (!/linux_aarch64\.whl/.test(wheels)) throw new Error(`under qemu came ${wheels}, no native wheel`);

@@ -30,7 +30,8 @@ const buildMsMax = 20 * 60_000;
 
 export const fanOut: BenchCase = {
   name: 'fan-out',
-  compares: '1,000 cells of a no-op backend, leases, logs, SBOM and rows included, against as many bare no-op activities '
+  compares: '1,000 cells of a no-op backend, leases, logs, SBOM and rows included, against as many bare no-op '
+    + 'activities '
     + '(three a cell, same window) on the same Temporal server.',
   run: (options) => fanOutCells(options, Number(process.env['FARM_BENCH_CELLS'] ?? (options.short ? 60 : 1_000))),
 };
@@ -45,7 +46,8 @@ async function fanOutCells({ say }: CaseOptions, cells: number): Promise<CaseRes
     const { images, cache } = await writeNoOpCatalogue(folder, cells);
     parts = await startParts({
       home: farm.home, kept, logs: process.env['FARM_BENCH_LOGS'] ?? join(folder, 'logs'),
-      env: { FARM_IMAGES: images, FARM_CACHE: cache, FARM_BACKEND: 'scripted', FARM_CONCURRENCY: String(workerConcurrency) },
+      env: { FARM_IMAGES: images, FARM_CACHE: cache, FARM_BACKEND: 'scripted',
+        FARM_CONCURRENCY: String(workerConcurrency) },
     });
     const connection = await Connection.connect({ address });
     const client = new Client({ connection });
@@ -56,9 +58,11 @@ async function fanOutCells({ say }: CaseOptions, cells: number): Promise<CaseRes
     const built = await buildCells({ kept, folder, url: databaseUrl(farm.home, kept) });
     const peak = memory.stop();
     const processor = spent().map(({ name, ms }) => `${name} ${(ms / cells).toFixed(1)}`).join(', ');
-    say(`processor milliseconds a cell: ${processor}; ${parts.map(({ name, pid }) => `${name} ${Math.round(memoryOf(pid) / 1e6)} MB`).join(', ')}`);
+    const sizes = parts.map(({ name, pid }) => `${name} ${Math.round(memoryOf(pid) / 1e6)} MB`).join(', ');
+    say(`processor milliseconds a cell: ${processor}; ${sizes}`);
     const rate = (cells * activitiesOfCell) / built.seconds;
-    say(`farm: ${rate.toFixed(0)} activities a second, ${cells} cells in ${built.seconds.toFixed(1)} s, signed and published ${built.publishSeconds.toFixed(1)} s later`);
+    say(`farm: ${rate.toFixed(0)} activities a second, ${cells} cells in ${built.seconds.toFixed(1)} s, signed and `
+      + `published ${built.publishSeconds.toFixed(1)} s later`);
     const after = await bareRate(client, address, cells);
     say(`bare after: ${after.toFixed(0)} activities a second`);
     const workflowId = releaseWorkflowId(built.id);
@@ -96,13 +100,17 @@ function judged(cells: number, { before, after, rate, built, peak, history, proc
       measure('all cells ended to signed and published', 's', [built.publishSeconds]),
     ],
     notes: [
-      `${cells} cells, ${limits.cellsInFlightMax} in flight, ${history.histories} histories; one worker process with ${workerConcurrency} places`,
-      `Median milliseconds in the queue and at work: ${Object.entries(history.times).map(([name, { queued, worked }]) => `${name} ${queued} and ${worked}`).join(', ')}.`,
+      `${cells} cells, ${limits.cellsInFlightMax} in flight, ${history.histories} histories; one worker process `
+        + `with ${workerConcurrency} places`,
+      `Median milliseconds in the queue and at work: ${timesText(history)}.`,
       `Processor milliseconds a cell, signing and publishing included: ${processor}.`,
       'Memory is the proportional set size of the API and the orchestrator together, looked at twice a second.',
     ],
   };
 }
+
+const timesText = ({ times }: HistorySize): string =>
+  Object.entries(times).map(([name, { queued, worked }]) => `${name} ${queued} and ${worked}`).join(', ');
 
 interface NamedPid { readonly name: string; readonly pid: number }
 
@@ -121,6 +129,7 @@ function processorOf(pids: readonly NamedPid[]): () => { name: string; ms: numbe
 const databaseUrl = (home: string, kept: Kept): string =>
   databaseUrlOf({ ...placesOf(process.env), home, node: process.execPath, kept });
 
+interface CellStates { state: string; tested: string | null; count: string; last: Date; failure: unknown }
 interface Built { readonly id: string; readonly seconds: number; readonly publishSeconds: number }
 
 /** Builds a tiny sdist for every row of the catalogue. @errors throws when a cell did not succeed */
@@ -134,19 +143,22 @@ async function buildCells({ kept, folder, url }: { kept: Kept; folder: string; u
   const { id } = await api.post<BuildView>('/builds', { what: '', source: source.id, targets: [] });
   const pool = new pg.Pool({ connectionString: url, max: 1 });
   try {
-    const plan = (await pool.query<{ plan_sha256: string }>('select plan_sha256 from build where id = $1', [id])).rows[0]?.plan_sha256;
+    const plan = (await pool.query<{ plan_sha256: string }>('select plan_sha256 from build where id = $1',
+      [id])).rows[0]?.plan_sha256;
     for (;;) {
       const { rows } = await pool.query<{ state: string }>('select state from build where id = $1', [id]);
       if (rows[0]?.state !== 'running') break;
-      if (Date.now() - began > buildMsMax) throw new Error(`the build has not ended after ${buildMsMax / 60_000} minutes`);
+      if (Date.now() - began > buildMsMax) throw new Error(`the build has not ended after ${buildMsMax / 60_000} `
+        + `minutes`);
       await sleep(200);
     }
-    const { rows: states } = await pool.query<{ state: string; tested: string | null; count: string; last: Date; failure: unknown }>(
+    const { rows: states } = await pool.query<CellStates>(
       `select state, tested, count(*) as count, max(updated_at) as last, min(failure::text) as failure
        from cell where plan_sha256 = $1 group by 1, 2`, [plan]);
     const good = states.length === 1 && states[0]?.state === 'succeeded';
     if (!good) throw new Error(`not every cell succeeded: ${JSON.stringify(states).slice(0, 2_000)}`);
-    const { rows: [ends] } = await pool.query<{ ended_at: Date; state: string }>('select ended_at, state from build where id = $1', [id]);
+    const { rows: [ends] } = await pool.query<{ ended_at: Date; state: string }>('select ended_at, state from '
+      + 'build where id = $1', [id]);
     if (ends?.state !== 'succeeded') throw new Error(`the build ended as ${ends?.state}`);
     const last = (states[0] as { last: Date }).last.getTime();
     return { id, seconds: (last - began) / 1000, publishSeconds: (ends.ended_at.getTime() - last) / 1000 };

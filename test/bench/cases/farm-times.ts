@@ -19,7 +19,8 @@ const project = 'markupsafe';
 async function timed(farm: TestFarm, args: readonly string[]): Promise<number> {
   const began = performance.now();
   const { code, stderr, stdout } = await farm.farm(args);
-  if (code !== 0) throw new Error(`./farm ${args.join(' ')} ended with ${code}: ${stderr.slice(-2_000)}${stdout.slice(-2_000)}`);
+  if (code !== 0) throw new Error(`./farm ${args.join(' ')} ended with ${code}: `
+    + `${stderr.slice(-2_000)}${stdout.slice(-2_000)}`);
   return (performance.now() - began) / 1000;
 }
 
@@ -58,7 +59,8 @@ export const secondUse: BenchCase = {
 
 export const firstContainer: BenchCase = {
   name: 'first-container',
-  compares: 'Command to the first started container of a release that the farm does not know, and the last cell’s end to the '
+  compares: 'Command to the first started container of a release that the farm does not know, and the last cell’s '
+    + 'end to the '
     + 'signed wheel on the index, with the farm up.',
   async run(options) {
     const starts: number[] = [];
@@ -80,7 +82,8 @@ export const firstContainer: BenchCase = {
         measure('last cell’s end to signed wheel on the index', 's', listed, atMost(3)),
       ],
       notes: [
-        'Started: the engine’s own event. On the index: its JSON page lists the cell’s wheel and its provenance answers, asked every 20 ms.',
+        'Started: the engine’s own event. On the index: its JSON page lists the cell’s wheel and its provenance '
+          + 'answers, asked every 20 ms.',
         'The farm’s end of the cell is the first change of its state that the API tells; it comes at most 250 ms late.',
       ],
     };
@@ -106,10 +109,13 @@ async function newRelease(farm: TestFarm, { short, say }: CaseOptions): Promise<
 
 /** When the engine starts the first container of a farm. @unit milliseconds since 1970 */
 async function firstStart(farmId: string, signal: AbortSignal): Promise<number> {
-  const filters = encodeURIComponent(JSON.stringify({ type: ['container'], event: ['start'], label: [`wheelfarm.farm=${farmId}`] }));
+  const filters = encodeURIComponent(JSON.stringify({ type: ['container'], event: ['start'],
+    label: [`wheelfarm.farm=${farmId}`] }));
   return new Promise((resolve, reject) => {
-    const asked = request({ ...engineOf(process.env), path: `/events?filters=${filters}`, headers: { Host: 'docker' }, signal }, (answer) => {
-      answer.once('data', (bytes: Buffer) => resolve(Number((JSON.parse(bytes.toString().split('\n')[0] ?? '{}') as { timeNano: number }).timeNano) / 1e6));
+    const asked = request({ ...engineOf(process.env), path: `/events?filters=${filters}`, headers: { Host: 'docker' },
+      signal }, (answer) => {
+      answer.once('data', (bytes: Buffer) => resolve(Number((JSON.parse(bytes.toString().split('\n')[0]
+        ?? '{}') as { timeNano: number }).timeNano) / 1e6));
       answer.on('error', () => undefined);
     });
     asked.on('error', reject);
@@ -150,7 +156,8 @@ async function wheelListed(farm: TestFarm, wheel: string): Promise<number> {
 
 export const firstUse: BenchCase = {
   name: 'first-use',
-  compares: 'Command to the first installable wheel, from an empty state folder, the farm not up; Docker, downloads and images there.',
+  compares: 'Command to the first installable wheel, from an empty state folder, the farm not up; Docker, '
+    + 'downloads and images there.',
   async run({ short, say }) {
     const home = await mkdtemp(join(tmpdir(), 'farm-bench-home-'));
     const farm = farmAt(home);
@@ -165,7 +172,8 @@ export const firstUse: BenchCase = {
           measure('command to installable wheels, all cells built, tested and signed', 's', [seconds], atMost(180)),
           measure('pip installs it from the index', 's', [install]),
         ],
-        notes: ['The farm publishes a release at once, when its required targets are in: the first installable wheel comes with the last.'],
+        notes: ['The farm publishes a release at once, when its required targets are in: the first installable '
+          + 'wheel comes with the last.'],
       };
     } finally {
       await farm.stop();
@@ -177,10 +185,12 @@ export const firstUse: BenchCase = {
 /** A stock pip takes the wheel from the farm's index alone. @unit seconds @errors throws with what pip said */
 async function pipSeconds(index: string, folder: string): Promise<number> {
   const began = performance.now();
-  const child = spawn('python3', ['-m', 'pip', 'install', '--no-cache-dir', '--only-binary', ':all:', '--index-url', index, '--target', folder, what],
+  const child = spawn('python3', ['-m', 'pip', 'install', '--no-cache-dir', '--only-binary', ':all:', '--index-url',
+    index, '--target', folder, what],
     { stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => { said += bytes.toString(); });
+  for (const stream of [child.stdout, child.stderr]) stream.on('data',
+    (bytes: Buffer) => { said += bytes.toString(); });
   const code = await new Promise<number | null>((resolve) => child.once('close', resolve));
   if (code !== 0) throw new Error(`pip ended with ${code}: ${said.slice(-2_000)}`);
   return (performance.now() - began) / 1000;

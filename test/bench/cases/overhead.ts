@@ -14,7 +14,8 @@ const parallel = 2;
 
 export const overhead: BenchCase = {
   name: 'overhead',
-  compares: 'The eight MarkupSafe cells through the farm, from the command to its end, against the same container commands in a bare shell '
+  compares: 'The eight MarkupSafe cells through the farm, from the command to its end, against the same container '
+    + 'commands in a bare shell '
     + 'loop with the docker client: same images, fences, files and order, two at a time.',
   run: measured,
 };
@@ -22,7 +23,8 @@ export const overhead: BenchCase = {
 async function measured({ short, say }: CaseOptions): Promise<CaseResult> {
   const folder = await mkdtemp(join(tmpdir(), 'farm-bench-'));
   try {
-    const rows = (await catalogueRows()).filter((row) => !short || [scout, 'cp311-manylinux_aarch64'].includes(row.target));
+    const rows = (await catalogueRows()).filter((row) => !short || [scout,
+      'cp311-manylinux_aarch64'].includes(row.target));
     const loop = await writeLoop(folder, rows, say);
     const farms: number[] = [];
     const shells: number[] = [];
@@ -38,9 +40,12 @@ async function measured({ short, say }: CaseOptions): Promise<CaseResult> {
         measure('bare shell loop', 's', shells),
       ],
       notes: [
-        `${rows.length} cells. The farm’s side also plans, keeps logs and rows, writes SBOMs, signs and publishes; each round has a farm that knows nothing, already up.`,
-        'The loop repeats what the worker asked of Docker in a recorded round: containers, files put in, commands, files taken out; without asking how a container is.',
-        `The loop has ${parallel} cells at a time; the farm has ${parallel} builds and ${parallel} tests at a time on the same cores.`,
+        `${rows.length} cells. The farm’s side also plans, keeps logs and rows, writes SBOMs, signs and publishes; `
+          + `each round has a farm that knows nothing, already up.`,
+        'The loop repeats what the worker asked of Docker in a recorded round: containers, files put in, commands, '
+          + 'files taken out; without asking how a container is.',
+        `The loop has ${parallel} cells at a time; the farm has ${parallel} builds and ${parallel} tests at a time `
+          + `on the same cores.`,
       ],
     };
   } finally {
@@ -64,7 +69,8 @@ async function writeLoop(folder: string, rows: readonly Row[], say: (line: strin
     }
     const [first, ...rest] = ordered.map(({ target }) => `${target}.sh`);
     const loop = join(folder, 'loop.sh');
-    await writeFile(loop, `set -eu\ncd '${folder}'\nsh ${first}\nprintf '%s\\n' ${rest.join(' ')} | xargs -P ${parallel} -n 1 sh\n`);
+    await writeFile(loop, `set -eu\ncd '${folder}'\nsh ${first}\nprintf '%s\\n' ${rest.join(' ')} | xargs -P `
+      + `${parallel} -n 1 sh\n`);
     return loop;
   } finally {
     await farm.close();
@@ -75,7 +81,8 @@ async function farmSeconds(rows: readonly Row[]): Promise<number> {
   const farm = await startFarm();
   try {
     const began = performance.now();
-    const { code, stderr, stdout } = await farm.farm(['build', 'markupsafe==3.0.2', '--targets', ...rows.map(({ target }) => target)]);
+    const { code, stderr, stdout } = await farm.farm(['build', 'markupsafe==3.0.2', '--targets',
+      ...rows.map(({ target }) => target)]);
     const seconds = (performance.now() - began) / 1000;
     if (code !== 0) throw new Error(`the build ended with ${code}: ${stderr.slice(-2_000)}${stdout.slice(-2_000)}`);
     return seconds;

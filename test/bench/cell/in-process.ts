@@ -4,7 +4,9 @@ import { copyFile, mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { cellLimits } from '../../../orchestrator/contract/limits.ts';
-import type { BlobInput, BuildSpec, ImageInput, Outcome, StepEvent, TestSpec } from '../../../orchestrator/contract/worker.ts';
+import type {
+  BlobInput, BuildSpec, ImageInput, Outcome, StepEvent, TestSpec,
+} from '../../../orchestrator/contract/worker.ts';
 import { placesOf } from '../../../infra/setup/places.ts';
 import { dockerBackend } from '../../../workers/backend/docker.ts';
 import { readHostNetwork, type HostNetwork } from '../../../workers/backend/host-network.ts';
@@ -21,7 +23,9 @@ export interface Row {
   readonly test: 'native' | 'qemu' | 'none';
 }
 
-export interface Sdist { readonly project: string; readonly version: string; readonly file: string; readonly filename: string }
+export interface Sdist {
+  readonly project: string; readonly version: string; readonly file: string; readonly filename: string;
+}
 
 /** How one activity went. `ms` by step, the last of each name; `wall` from lease to outcome. */
 export interface Went {
@@ -53,11 +57,13 @@ export async function inProcess({ folder, wrap = (backend) => backend }: InProce
   const network = await readHostNetwork(process.env);
   const backend = wrap(dockerBackend({ docker: new Docker(), workerId, farmId: 'bench', network }), network);
   const scripts = await loadScripts();
-  const fetches = fetchStore(join(folder, 'fetched'), (key) => createHash('sha256').update(key).digest('hex').slice(0, 40));
+  const fetches = fetchStore(join(folder, 'fetched'), (key) => createHash('sha256').update(key).digest('hex').slice(0,
+    40));
   const images = join(placesOf(process.env).cache, 'images');
 
   async function imageOf(name: string): Promise<ImageInput> {
-    const { key, tarSha256, bytes } = JSON.parse(await readFile(join(images, name, 'record.json'), 'utf8')) as ImageInput;
+    const { key, tarSha256, bytes } = JSON.parse(await readFile(join(images, name, 'record.json'),
+      'utf8')) as ImageInput;
     return { name, key, tarSha256, bytes };
   }
 
@@ -79,14 +85,17 @@ export async function inProcess({ folder, wrap = (backend) => backend }: InProce
       }),
     };
     const ports: WorkerPorts = {
-      door, backend, fetches, scripts, workerId, scratch: join(folder, 'scratch'), clock: () => new Date(), newId: randomUUID,
+      door, backend, fetches, scripts, workerId, scratch: join(folder, 'scratch'), clock: () => new Date(),
+        newId: randomUUID,
     };
-    const delivery: Delivery = { number: 1, signal: new AbortController().signal, why: () => 'gone', heartbeat: () => undefined };
+    const delivery: Delivery = { number: 1, signal: new AbortController().signal, why: () => 'gone',
+      heartbeat: () => undefined };
     const began = performance.now();
     await (spec.kind === 'build' ? runBuild : runTest)(ports, delivery, { buildId: 'bench', target: spec.target });
     const wallMs = performance.now() - began;
     const [outcome] = outcomes;
-    const good = outcome && (outcome.kind === 'test' ? 'tested' in outcome && outcome.tested === 'passed' : outcome.state === 'succeeded');
+    const good = outcome && (outcome.kind === 'test' ? 'tested' in outcome && outcome.tested === 'passed'
+      : outcome.state === 'succeeded');
     if (!good) throw new Error(`${spec.kind} of ${spec.target}: ${JSON.stringify(outcome)}\n${log.slice(-3_000)}`);
     const blob = outcome.kind === 'build' && outcome.state === 'succeeded' ? outcome.wheel : null;
     return {
@@ -96,18 +105,22 @@ export async function inProcess({ folder, wrap = (backend) => backend }: InProce
   }
 
   const common = ({ project, version }: Sdist, row: Row) =>
-    ({ attemptId: randomUUID(), project, version, target: row.target, python: row.python, cutoff, limits: { ...cellLimits }, row: { ...row } });
+    ({ attemptId: randomUUID(), project, version, target: row.target, python: row.python, cutoff,
+      limits: { ...cellLimits }, row: { ...row } });
   return {
     network,
     async build(row, sdist) {
-      const source = { sha256: `sdist of ${sdist.filename}`, filename: sdist.filename, bytes: (await stat(sdist.file)).size };
-      return went({ ...common(sdist, row), kind: 'build', image: await imageOf(row.image), source, sourceDateEpoch: 1_700_000_000 },
+      const source = { sha256: `sdist of ${sdist.filename}`, filename: sdist.filename,
+        bytes: (await stat(sdist.file)).size };
+      return went({ ...common(sdist, row), kind: 'build', image: await imageOf(row.image), source,
+        sourceDateEpoch: 1_700_000_000 },
         new Map([[source.sha256, sdist.file]]));
     },
     async test(row, sdist, wheel) {
       if (row.testImage === null || row.test === 'none') throw new Error(`${row.target} has no test`);
       return went({
-        ...common(sdist, row), kind: 'test', runner: row.test, image: await imageOf(row.testImage), toolImage: await imageOf(row.image),
+        ...common(sdist, row), kind: 'test', runner: row.test, image: await imageOf(row.testImage),
+          toolImage: await imageOf(row.image),
         wheel: wheel.blob,
       }, new Map([[wheel.blob.sha256, wheel.file]]));
     },

@@ -45,11 +45,13 @@ export function recording(folder: string): Recording {
       run(command, onLog, signal) {
         const environment = Object.entries(command.environment).flatMap(([key, value]) => ['-e', `${key}=${value}`]);
         const inner = ['sh', '-c', 'umask 022; mkdir -p "$HOME" "$TMPDIR"; exec "$@"', 'sh', ...command.argv];
-        lines.push(`docker exec -u 1000:1000 -w ${quoted(command.workingFolder)} ${words(environment)} $${name} ${words(inner)} > /dev/null 2>&1`);
+        lines.push(`docker exec -u 1000:1000 -w ${quoted(command.workingFolder)} ${words(environment)} $${name} `
+          + `${words(inner)} > /dev/null 2>&1`);
         return box.run(command, onLog, signal);
       },
       take(path, toFile, bytesMax) {
-        lines.push(`docker exec -u 1000:1000 $${name} sh -c 'kill -9 -1 2>/dev/null; exec cat "$1"' sh ${quoted(path)} > "$TAKEN/$${name}"`);
+        lines.push(`docker exec -u 1000:1000 $${name} sh -c 'kill -9 -1 2>/dev/null; exec cat "$1"' sh `
+          + `${quoted(path)} > "$TAKEN/$${name}"`);
         return box.take(path, toFile, bytesMax);
       },
       close() {
@@ -83,9 +85,12 @@ function runFlags(order: BoxOrder, image: string, network: HostNetwork): string[
   const { Env: environment = [], HostConfig: host = {}, Hostname: hostname = '' } = containerOptions(
     order, image, { farmId: 'bench', workerId: 'bench-shell' }, network, limits.cellCpus);
   return [
-    '--hostname', hostname, '--user', '0:0', '--workdir', '/', '--entrypoint', '', '--init', '--read-only', '--log-driver', 'none',
-    '--network', String(host.NetworkMode), '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--pids-limit', String(host.PidsLimit),
-    '--memory', String(host.Memory), '--memory-swap', String(host.MemorySwap), '--cpus', String((host.NanoCpus ?? 0) / 1e9),
+    '--hostname', hostname, '--user', '0:0', '--workdir', '/', '--entrypoint', '', '--init', '--read-only',
+      '--log-driver', 'none',
+    '--network', String(host.NetworkMode), '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges', '--pids-limit',
+      String(host.PidsLimit),
+    '--memory', String(host.Memory), '--memory-swap', String(host.MemorySwap), '--cpus',
+      String((host.NanoCpus ?? 0) / 1e9),
     ...Object.entries(host.Tmpfs ?? {}).flatMap(([path, options]) => ['--tmpfs', `${path}:${options}`]),
     ...(host.Binds ?? []).flatMap((bind) => ['-v', bind]),
     ...environment.flatMap((one) => ['-e', one]),

@@ -11,7 +11,8 @@ export async function fetchSdist(project: string, version: string, folder: strin
     const page = http.pageUrl(project);
     const text = await (await http.get(page, { accept: 'text/html' })).text();
     const filename = `${project}-${version}.tar.gz`;
-    const link = [...text.matchAll(/href="([^"]+)"/g)].map(([, href = '']) => href).find((href) => href.includes(`/${filename}`));
+    const links = [...text.matchAll(/href="([^"]+)"/g)].map(([, href = '']) => href);
+    const link = links.find((href) => href.includes(`/${filename}`));
     if (!link) throw new Error(`the index has no sdist of ${project} ${version}`);
     const file = join(folder, filename);
     await writeFile(file, Buffer.from(await (await http.get(new URL(link, page).href)).arrayBuffer()));

@@ -2,13 +2,15 @@ import { continueAsNew, proxyActivities } from '@temporalio/workflow';
 import { limits } from '../../../orchestrator/contract/limits.ts';
 
 export interface BareOrder { readonly cells: number }
-export interface BareActivities { noOp(order: { readonly buildId: string; readonly target: string }): Promise<{ state: string; wide: boolean }> }
+export interface BareActivities {
+  noOp(order: { readonly buildId: string; readonly target: string }): Promise<{ state: string; wide: boolean }>;
+}
 
 const { noOp } = proxyActivities<BareActivities>({
   startToCloseTimeout: limits.leaseMsMax, heartbeatTimeout: limits.heartbeatTimeoutMs,
 });
 
-/** As many no-op activities as the farm's release workflow has, three one after the other for a cell, in the same window. */
+/** As many no-op activities as the farm's release workflow has: three, one after the other, a cell; the same window. */
 export async function bare({ cells }: BareOrder): Promise<void> {
   const now = Math.min(cells, limits.cellsPerHistoryMax);
   let next = 0;

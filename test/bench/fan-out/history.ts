@@ -30,7 +30,8 @@ export async function historySize(client: Client, workflowId: string, firstRunId
     next = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? null;
   }
   const times = [...Map.groupBy(spans, ({ activity }) => activity)].map(([activity, some]) => [activity, {
-    queued: Math.round(median(some.map(({ queued }) => queued))), worked: Math.round(median(some.map(({ worked }) => worked))),
+    queued: Math.round(median(some.map(({ queued }) => queued))),
+      worked: Math.round(median(some.map(({ worked }) => worked))),
   }] as const);
   return { ...size, times: Object.fromEntries(times) };
 }

@@ -13,8 +13,10 @@ export async function writeNoOpCatalogue(folder: string, rows: number): Promise<
   await mkdir(images, { recursive: true });
   await mkdir(image, { recursive: true });
   const catalogue = Array.from({ length: rows }, (_, at) => ({
-    target: `cp311-manylinux_noop${String(at + 1).padStart(4, '0')}`, python: '3.11', image: 'no-op', testImage: 'no-op',
-    build: 'native', test: 'native', buildPool: 'linux-amd64', testPool: 'linux-amd64', floor: 'glibc 2.17', repair: 'auditwheel',
+    target: `cp311-manylinux_noop${String(at + 1).padStart(4, '0')}`, python: '3.11', image: 'no-op',
+      testImage: 'no-op',
+    build: 'native', test: 'native', buildPool: 'linux-amd64', testPool: 'linux-amd64', floor: 'glibc 2.17',
+      repair: 'auditwheel',
   }));
   await writeFile(join(images, 'catalogue.json'), JSON.stringify(catalogue));
   await writeFile(join(images, 'policy.json'), JSON.stringify({ tiers: [{ targets: '*', tier: 1 }] }));
