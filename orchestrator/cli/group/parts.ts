@@ -69,7 +69,8 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
   };
   const typescript = (file: string): string[] => [settings.node, join(settings.root, file)];
   // V8 grows a heap while there is memory, and a farm stays for weeks: with these the control plane is half as large.
-  const small = (file: string): string[] => [settings.node, '--max-semi-space-size=4', '--max-old-space-size=384', join(settings.root, file)];
+  const small = (file: string): string[] =>
+    [settings.node, '--max-semi-space-size=4', '--max-old-space-size=384', join(settings.root, file)];
   const service = { kind: 'service', stopSignal: 'SIGTERM', stopMsMax: 3_000 } as const;
   const database = settings.postgresArgv ? ['postgres'] : [];
   const queues = settings.temporalBinary ? ['temporal'] : [];
