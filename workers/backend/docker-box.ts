@@ -165,6 +165,8 @@ async function takeFile(
       argv: ['sh', '-c', takenFileScript, 'sh', path], user: stepUser,
       onBytes(part, stream) {
         if (stream !== 1) return undefined;
+        // A file that broke says so once; waiting for it to drain would be for ever.
+        if (broken !== null) throw broken;
         bytes += part.length;
         if (bytes > bytesMax) {
           fail('FARM_WHEEL_BROKEN', 'build', { file: path, why: `it is over ${sizeWords(bytesMax)}` });
