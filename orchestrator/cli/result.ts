@@ -45,7 +45,7 @@ function coverageLines(view: BuildView): string[] {
   const unplanned = seen.missing.filter((target) => !wanted.includes(target));
   if (failed.length > 0) parts.push(`missing: ${failed.map((target) => `${target} (${because(view, target)})`).join(', ')}`);
   const lines = [parts.join('; ')];
-  if (unplanned.length > 0) lines.push(`  Upstream also has, and this farm has no image for: ${grouped(unplanned)}`);
+  if (unplanned.length > 0) lines.push(`  Upstream also has, outside this plan: ${grouped(unplanned)}`);
   return lines;
 }
 
@@ -89,7 +89,8 @@ export const filePath = (sha256: string, filename: string): string =>
 
 function pasteLines(view: BuildView, trust: { identity: string; issuer: string; fingerprint: string }): string[] {
   const base = view.index.replace(/\/simple\/$/, '');
-  const file = view.cells.find((cell) => cell.state === 'succeeded' && cell.wheel && cell.wheelSha256);
+  const built = view.cells.filter((cell) => cell.state === 'succeeded' && cell.wheel && cell.wheelSha256);
+  const file = built.find((cell) => cell.target.endsWith('x86_64')) ?? built[0];
   if (!file?.wheel || !file.wheelSha256) return [];
   const url = `${base}${filePath(file.wheelSha256, file.wheel)}`;
   return [

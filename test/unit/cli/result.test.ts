@@ -33,7 +33,7 @@ describe('the result page', () => {
 
   it('says what is new, what is missing and because of what', () => {
     expect(text).toContain('Coverage: upstream 2 wheels, farm 1; new: manylinux_x86_64 cp313; missing: cp313-manylinux_armv7l (FARM_COMPILE_ERROR)');
-    expect(text).toContain('Upstream also has, and this farm has no image for: manylinux_x86_64 cp312');
+    expect(text).toContain('Upstream also has, outside this plan: manylinux_x86_64 cp312');
   });
 
   it('shows step, blame, first error with file and line, and the next step of a failure', () => {
