@@ -48,13 +48,13 @@ function intervalOf(clauses: readonly Specifier[]): Interval | null {
 function higher(left: Bound, right: NonNullable<Bound>): Bound {
   if (left === null) return right;
   const order = compareVersions(left.version, right.version);
-  return order > 0 || (order === 0 && left.open) ? left : right;
+  return order > 0 || (order === 0 && left.open && !right.open) ? left : right;
 }
 
 function lesser(left: Bound, right: NonNullable<Bound>): Bound {
   if (left === null) return right;
   const order = compareVersions(left.version, right.version);
-  return order < 0 || (order === 0 && left.open) ? left : right;
+  return order < 0 || (order === 0 && left.open && !right.open) ? left : right;
 }
 
 function afterPrefix(version: Version): Version {

@@ -292,7 +292,7 @@ async function complete(order: OpenOrder, read: ReadWheel, stored: StoredPayload
     filename: order.filename, sha256: order.sha256, bytes: order.source.size, checked, texts, archive, payload, stored,
     ranges: rangesOf(payload), record, directory: placedDirectory(payload),
     recordHead: {
-      packed: deflateRawSync(head, { level: 9, memLevel: 9, finishFlush: constants.Z_FULL_FLUSH }),
+      packed: deflateRawSync(head, { level: 6, finishFlush: constants.Z_FULL_FLUSH }),
       crc32: crc32(head), bytes: head.length,
     },
     sbom: sbom === undefined || line === undefined ? null

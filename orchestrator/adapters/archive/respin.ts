@@ -50,6 +50,7 @@ export type PostOrder = Omit<RespinOrder, 'buildTag'> & {
 };
 
 const chunkBytes = 2 ** 20;
+const tailLevel = 6;
 const zipBytesMax = 0xfffffffe;
 
 /**
@@ -81,7 +82,7 @@ function textMembers(distInfo: string, texts: readonly (readonly [string, string
   for (const [name, text] of texts) {
     const path = `${distInfo}/${name}`;
     const bytes = Buffer.from(text, 'utf8');
-    members.push(newMember(path, bytes, epoch));
+    members.push(newMember(path, bytes, epoch, tailLevel));
     lines.push(recordEntry({ path, sha256: sha256Of(text), size: bytes.length }));
   }
   return { members, lines };
@@ -90,7 +91,7 @@ function textMembers(distInfo: string, texts: readonly (readonly [string, string
 /** RECORD: the payload's lines were packed once; a full flush lets a second stream end what the first began. */
 function recordAfterHead(wheel: OpenedWheel, distInfo: string, lines: readonly RecordEntry[], epoch: number): NewMember {
   const rest = Buffer.from(printRecord([...lines, { path: `${distInfo}/RECORD`, hash: '', size: null }]), 'utf8');
-  const packed = Buffer.concat([wheel.recordHead.packed, deflateRawSync(rest, { level: 9 })]);
+  const packed = Buffer.concat([wheel.recordHead.packed, deflateRawSync(rest, { level: tailLevel })]);
   const { member } = newMember(`${distInfo}/RECORD`, Buffer.alloc(0), epoch);
   return {
     packed,
@@ -141,7 +142,7 @@ export async function postWheel(wheel: OpenedWheel, order: PostOrder): Promise<V
   ], order.sourceDateEpoch);
   const lines = [...wheel.record.map((one) => ({ ...one, path: rename(one.path) })), ...texts.lines];
   const recordText = printRecord([...lines, { path: `${distInfo}/RECORD`, hash: '', size: null }]);
-  const record = newMember(`${distInfo}/RECORD`, Buffer.from(recordText, 'utf8'), order.sourceDateEpoch);
+  const record = newMember(`${distInfo}/RECORD`, Buffer.from(recordText, 'utf8'), order.sourceDateEpoch, tailLevel);
   const tail = tailOf(moved.bytes, [...texts.members, record], wheel.payload.length, moved.directory);
   const ownBefore = moved.own.reduce((sum, one) => sum + one.length, 0);
   const made = {

@@ -38,6 +38,8 @@ const commentBytesMax = 0xffff;
 const chunkBytes = 2 ** 20;
 const inMemoryBytesMax = 4 * 2 ** 20;
 const headBytes = 64;
+/** Local headers read at the same time: they lie scattered, and each is a read of its own. */
+const headersAtOnce = 64;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -60,13 +62,19 @@ export async function openZip(source: ByteSource, limits: ArchiveLimits): Promis
   const folderEntries: ZipEntry[] = [];
   let position = 0;
   let covered = end.directoryBytes + endRecordBytes;
-  for (const one of central.toSorted((left, right) => left.headerOffset - right.headerOffset)) {
-    if (one.headerOffset < position) throw new ArchiveRefused('corrupt', 'it overlaps another member', one.name);
-    const entry = await readLocal(source, one);
-    position = entry.dataOffset + entry.compressedBytes;
-    covered += position - one.headerOffset;
-    if (position > end.directoryOffset) throw new ArchiveRefused('corrupt', 'it runs into the directory', one.name);
-    (one.name.endsWith('/') ? folderEntries : entries).push(entry);
+  const sorted = central.toSorted((left, right) => left.headerOffset - right.headerOffset);
+  for (let first = 0; first < sorted.length; first += headersAtOnce) {
+    const some = sorted.slice(first, first + headersAtOnce);
+    const headers = await Promise.all(some.map((one) =>
+      source.read(one.headerOffset, localHeaderBytes + one.nameBytes.length)));
+    for (const [index, one] of some.entries()) {
+      if (one.headerOffset < position) throw new ArchiveRefused('corrupt', 'it overlaps another member', one.name);
+      const entry = readLocal(headers[index] ?? Buffer.alloc(0), one);
+      position = entry.dataOffset + entry.compressedBytes;
+      covered += position - one.headerOffset;
+      if (position > end.directoryOffset) throw new ArchiveRefused('corrupt', 'it runs into the directory', one.name);
+      (one.name.endsWith('/') ? folderEntries : entries).push(entry);
+    }
   }
   return {
     source, entries, folderEntries, folders: folderEntries.length, directoryOffset: end.directoryOffset,
@@ -180,9 +188,8 @@ function checkNames(entries: readonly CentralEntry[]): void {
   }
 }
 
-async function readLocal(source: ByteSource, entry: CentralEntry): Promise<ZipEntry> {
+function readLocal(header: Buffer, entry: CentralEntry): ZipEntry {
   const { name, nameBytes, headerOffset } = entry;
-  const header = await source.read(headerOffset, localHeaderBytes + nameBytes.length);
   const flags = header.readUInt16LE(6);
   const dataDescriptor = (flags & 8) !== 0;
   if ((flags & 0x2041) !== 0) throw new ArchiveRefused('unsupported', 'it is encrypted', name);
