@@ -6,12 +6,11 @@ import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { debianArchives, parseSources, sourceLists, suitesOf } from './apt-sources.ts';
 import { runCommand, works } from './command.ts';
+import { haveDebian } from './debian-image.ts';
 import { withContainer } from './docker.ts';
 import { architectureOf, imageEpoch, imagesFolder, readArchitectures, rowsOf } from './recipes.ts';
 import type { MakeOptions, PackageVersion, Recipe } from './types.ts';
 
-/** How long a pull of a Debian image may take before the host is used. @unit milliseconds */
-const pullMsMax = 60_000;
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const aptFolder = '/etc/apt';
 
@@ -27,8 +26,8 @@ export async function unpackRoot(
 ): Promise<Unpacked> {
   // apt's own lines are many and name hosts; a failure's message has the last of them.
   const say = (line: string): void => { if (!/^(?:Get|Hit|Ign|Err|Fetched|Reading|E:|W:|I: (?!downl|extr|success)|\s)/.test(line)) tell(line); };
-  const image = `debian:${recipe.suite}`;
-  if (await haveImage(docker, image, say)) await inContainer(image, recipe, folder, docker, options, say);
+  const image = await haveDebian(docker, [recipe.suite], say, options.signal);
+  if (image) await inContainer(image, recipe, folder, docker, options, say);
   else await onHost(recipe, folder, options, say);
   const lines = (await readFile(join(folder, 'packages.txt'), 'utf8')).trim().split('\n');
   const packages = lines.map((line) => {
@@ -58,20 +57,6 @@ function listsFrom(aptText: string, recipe: Recipe, mirror: string | undefined):
       + `or let Docker pull debian:${recipe.suite}.`);
   }
   return sourceLists(found, recipe.suite, architectureOf(recipe).debian, keyring);
-}
-
-async function haveImage(docker: Docker, image: string, say: Say): Promise<boolean> {
-  const there = await docker.getImage(image).inspect().then(() => true, () => false);
-  if (there) return true;
-  say(`looking for ${image}`);
-  const pull = async (): Promise<boolean> => {
-    const stream = await docker.pull(image, { abortSignal: AbortSignal.timeout(pullMsMax) });
-    await new Promise<void>((resolve, reject) => {
-      docker.modem.followProgress(stream, (error: Error | null) => (error ? reject(error) : resolve()));
-    });
-    return true;
-  };
-  return pull().catch(() => false);
 }
 
 async function inContainer(
@@ -105,7 +90,10 @@ async function inContainer(
 
 async function onHost(recipe: Recipe, folder: string, options: MakeOptions, say: Say): Promise<void> {
   const signal = options.signal ? { signal: options.signal } : {};
-  if (!await works('mmdebstrap', ['--version'])) await installMmdebstrap(recipe, { ...signal, onLine: say });
+  if (!await works('mmdebstrap', ['--version'])) {
+    say('no container registry answers: installing mmdebstrap with this machine\'s apt');
+    await installMmdebstrap(recipe, { ...signal, onLine: say });
+  }
   if (process.getuid?.() !== 0) throw new Error(`Making ${recipe.name} on the host needs root; or let Docker pull debian:${recipe.suite}.`);
   const files = ['sources.list', ...(existsSync(`${aptFolder}/sources.list.d`)
     ? readdirSync(`${aptFolder}/sources.list.d`).toSorted().map((name) => `sources.list.d/${name}`) : [])];
@@ -113,8 +101,8 @@ async function onHost(recipe: Recipe, folder: string, options: MakeOptions, say:
   const lists = listsFrom(texts.join('\n\n'), recipe, options.debianMirror);
   await Promise.all(lists.map((list, n) => writeFile(join(folder, `sources-${n}.list`), list)));
   await copyFile(join(imagesFolder, 'debian/bootstrap.sh'), join(folder, 'bootstrap.sh'));
-  await runCommand('sh', [join(folder, 'bootstrap.sh')],
-    { ...signal, onLine: say, environment: { ...process.env, ...scriptEnvironment(recipe, folder) } });
+  const variables = Object.entries(scriptEnvironment(recipe, folder)).map(([name, value]) => `${name}=${value}`);
+  await runCommand('env', [...variables, 'sh', join(folder, 'bootstrap.sh')], { ...signal, onLine: say });
 }
 
 async function installMmdebstrap(recipe: Recipe, options: Parameters<typeof runCommand>[2]): Promise<void> {

@@ -3,7 +3,6 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
 export interface CommandOptions {
-  readonly environment?: NodeJS.ProcessEnv;
   readonly onLine?: (line: string) => void;
   readonly signal?: AbortSignal;
 }
@@ -15,7 +14,7 @@ export interface CommandOptions {
 export async function runCommand(program: string, words: readonly string[], options: CommandOptions = {}): Promise<void> {
   options.signal?.throwIfAborted();
   const child = spawn(program, words, {
-    stdio: ['ignore', 'pipe', 'pipe'], detached: true, ...(options.environment ? { env: options.environment } : {}),
+    stdio: ['ignore', 'pipe', 'pipe'], detached: true,
   });
   const last: string[] = [];
   const listen = (line: string): void => {

@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { pack, type Pack } from 'tar-stream';
+import { ownMark } from './owner.ts';
+import { makingLabel } from './sweep.ts';
 
 export interface Layer { readonly path: string; readonly bytes: number; readonly sha256: string }
 
@@ -30,7 +32,7 @@ export function imageConfig(layer: Layer, settings: ImageSettings): { id: string
 }
 
 /** Loads one layer as an image with its true architecture (which an import leaves at the host's). */
-export async function loadLayer(docker: Docker, layer: Layer, settings: ImageSettings): Promise<string> {
+export async function loadLayer(docker: Docker, layer: Layer, settings: ImageSettings, signal?: AbortSignal): Promise<string> {
   const { id, text } = imageConfig(layer, settings);
   const config = `${id.slice(7)}.json`;
   const archive = pack();
@@ -38,7 +40,13 @@ export async function loadLayer(docker: Docker, layer: Layer, settings: ImageSet
   archive.entry({ name: config }, text);
   archive.entry({ name: 'manifest.json' },
     JSON.stringify([{ Config: config, RepoTags: [settings.tag], Layers: ['layer.tar'] }]));
-  await pipeline(createReadStream(layer.path), archive.entry({ name: 'layer.tar', size: layer.bytes }));
+  try {
+    await pipeline(createReadStream(layer.path), archive.entry({ name: 'layer.tar', size: layer.bytes }), signal ? { signal } : {});
+  } catch (error) {
+    archive.destroy(error as Error); // Docker drops what it has of a body that is cut off
+    await answer.catch(() => undefined);
+    throw error;
+  }
   archive.finalize();
   const said = await readAll(await answer as unknown as Readable);
   if (/"error"/.test(said)) throw new Error(`Docker refused ${settings.tag}: ${said.slice(0, 500)}`);
@@ -67,7 +75,7 @@ export async function withContainer<T>(
 ): Promise<T> {
   signal?.throwIfAborted();
   const container = await docker.createContainer({
-    Image: image, Cmd: ['/bin/sleep', '7200'], Labels: { 'wheelfarm.making': '1' }, HostConfig: { Init: true, ...settings },
+    Image: image, Cmd: ['/bin/sleep', '7200'], Labels: { [makingLabel]: ownMark() }, HostConfig: { Init: true, ...settings },
   });
   const remove = async (): Promise<void> => { await container.remove({ force: true }).catch(() => undefined); };
   signal?.addEventListener('abort', remove);

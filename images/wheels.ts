@@ -18,9 +18,9 @@ const downloadWords = ['download', '--disable-pip-version-check', '--quiet', '--
 const certificates = '/etc/ssl/certs/ca-certificates.crt';
 
 /** Hex SHA-256 of a file. */
-export async function fileDigest(path: string): Promise<string> {
+export async function fileDigest(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path), hash);
+  await pipeline(createReadStream(path), hash, signal ? { signal } : {});
   return hash.digest('hex');
 }
 
@@ -33,6 +33,17 @@ export async function ensureWheels(
   docker: Docker, options: MakeOptions, say: (line: string) => void, rawImage: () => Promise<string>,
 ): Promise<ReadonlyMap<string, string>> {
   const folder = join(options.cacheFolder, 'wheels');
+  const begun = underWay.get(folder) ?? download(folder, docker, options, say, rawImage).finally(() => underWay.delete(folder));
+  underWay.set(folder, begun);
+  return begun;
+}
+
+/** Downloads under way in this process, by folder: images made side by side share one. */
+const underWay = new Map<string, Promise<ReadonlyMap<string, string>>>();
+
+async function download(
+  folder: string, docker: Docker, options: MakeOptions, say: (line: string) => void, rawImage: () => Promise<string>,
+): Promise<ReadonlyMap<string, string>> {
   await mkdir(folder, { recursive: true });
   const known = await pinnedIn(folder);
   if (known) return known;
