@@ -26,7 +26,7 @@ export type CheckedWheel = {
 
 /** `words` fill the card of the code. */
 export type WheelFault = {
-  readonly code: 'FARM_WHEEL_NAME' | 'FARM_WHEEL_VERSION' | 'FARM_WHEEL_TAG' | 'FARM_WHEEL_BROKEN';
+  readonly code: 'FARM_WHEEL_NAME' | 'FARM_WHEEL_VERSION' | 'FARM_WHEEL_TAG' | 'FARM_WHEEL_BROKEN' | 'FARM_AUDIT_MACHINE';
   readonly words: Readonly<Record<string, string>>;
 };
 

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
+import { elfFault } from '../../domain/elf.ts';
 import { printWheelFilename } from '../../domain/filename.ts';
 import { parseMetadata, printMetadata, withField } from '../../domain/metadata.ts';
 import { printRecord, recordEntry } from '../../domain/record.ts';
 import type { MemberDigest } from '../../domain/record.ts';
 import { err, ok } from '../../domain/result.ts';
 import type { Result } from '../../domain/result.ts';
+import { isPure } from '../../domain/tags.ts';
 import { checkIdentity, checkLicenceFiles, checkRecord, findDistInfo } from '../../domain/wheel-check.ts';
 import type { CheckedWheel, ExpectedWheel, WheelFault, WheelTexts } from '../../domain/wheel-check.ts';
 import { farmSbomPath, isPayload, payloadOrder } from '../../domain/zip-layout.ts';
@@ -67,8 +69,9 @@ const textBytesMax = 32 * 2 ** 20;
 
 /**
  * Checks a built wheel and writes the final one: the payload as one prefix with its packed bytes untouched, then
- * METADATA, WHEEL, the farm's SBOM and RECORD. Equal input gives equal bytes. One pass over the file.
- * @errors FARM_WHEEL_NAME, FARM_WHEEL_VERSION, FARM_WHEEL_TAG, FARM_WHEEL_BROKEN
+ * METADATA, WHEEL, the farm's SBOM and RECORD. Equal input gives equal bytes. One pass over the file. The audit ran in
+ * the box of strangers' code: what must hold of every wheel is judged here again.
+ * @errors FARM_WHEEL_NAME, FARM_WHEEL_VERSION, FARM_WHEEL_TAG, FARM_WHEEL_BROKEN, FARM_AUDIT_MACHINE
  */
 export async function describeWheel(order: DescribeOrder): Promise<Result<DescribedWheel, WheelFault>> {
   const file = order.filename ?? basename(order.wheelPath);
@@ -126,7 +129,9 @@ async function writeFinal(
   order: DescribeOrder, archive: ZipArchive, texts: WheelTexts, checked: CheckedWheel, writer: ZipWriter,
 ): Promise<Result<DescribedWheel, WheelFault>> {
   const file = order.filename ?? basename(order.wheelPath);
-  const { members, binaries } = await copyPayload(archive, checked.distInfo, order.sourceDateEpoch, writer);
+  const copied = await copyPayload(archive, { ...order, file, checked }, writer);
+  if (!copied.ok) return copied;
+  const { members, binaries } = copied.value;
   const payload = { payloadBytes: writer.offset(), payloadSha256: payloadDigest(members) };
   const others = await scanOthers(archive, checked.distInfo);
   const record = checkRecord(file, texts.record, [...members, ...others]);
@@ -147,8 +152,12 @@ async function writeFinal(
 }
 
 async function copyPayload(
-  archive: ZipArchive, distInfo: string, epoch: number, writer: ZipWriter,
-): Promise<{ members: MemberDigest[]; binaries: Binary[] }> {
+  archive: ZipArchive,
+  { file, checked, sourceDateEpoch: epoch, expected }:
+  Pick<DescribeOrder, 'sourceDateEpoch' | 'expected'> & { readonly file: string; readonly checked: CheckedWheel },
+  writer: ZipWriter,
+): Promise<Result<{ members: MemberDigest[]; binaries: Binary[] }, WheelFault>> {
+  const { distInfo } = checked;
   const members: MemberDigest[] = [];
   const binaries: Binary[] = [];
   const payload = archive.entries.filter((entry) => isPayload(entry.name, distInfo)).toSorted(payloadOrder(distInfo));
@@ -158,9 +167,21 @@ async function copyPayload(
     const member = { path: entry.name, sha256, size: entry.bytes };
     members.push(member);
     const kind = binaryKind(head, entry.name);
+    const fault = kind === 'elf' ? checkElf(file, { member: entry.name, head }, checked, expected.targetId) : null;
+    if (fault !== null) return err(fault);
     if (kind !== null) binaries.push({ ...member, kind, grafted: isGrafted(entry.name) });
   }
-  return { members, binaries };
+  return ok({ members, binaries });
+}
+
+/** A program for Linux must be for the target's machine, and its wheel must not say that it fits every platform. */
+function checkElf(
+  file: string, { member, head }: { readonly member: string; readonly head: Buffer }, checked: CheckedWheel, targetId: string | undefined,
+): WheelFault | null {
+  if (targetId === undefined) return null;
+  if (isPure(checked.filename.tags)) return { code: 'FARM_WHEEL_TAG', words: { file, target: targetId } };
+  const fault = elfFault(targetId, head);
+  return fault && { code: 'FARM_AUDIT_MACHINE', words: { member, ...fault } };
 }
 
 async function scanOthers(archive: ZipArchive, distInfo: string): Promise<MemberDigest[]> {

@@ -16,7 +16,12 @@ beforeAll(async () => { folder = await mkdtemp(join(tmpdir(), 'wheel-')); });
 afterAll(() => rm(folder, { recursive: true }));
 
 const sha256 = (bytes: Buffer | string) => createHash('sha256').update(bytes).digest('hex');
-const elf = Buffer.concat([Buffer.from('\x7fELF', 'latin1'), Buffer.alloc(60)]);
+const elfOf = (machine: number, bits: 32 | 64) => {
+  const head = Buffer.concat([Buffer.from('\x7fELF', 'latin1'), Buffer.from([bits / 32, 1, 1]), Buffer.alloc(57)]);
+  head.writeUInt16LE(machine, 18);
+  return head;
+};
+const elf = elfOf(62, 64);
 const info = 'demo-1.0.dist-info';
 const file = 'demo-1.0-cp313-cp313-manylinux_2_17_x86_64.whl';
 const contents = (): Record<string, Buffer | string> => ({
@@ -116,6 +121,19 @@ describe('describing a wheel', () => {
   ])('refuses %s and leaves no file', async (_, change, expected) => {
     const changed = Object.entries({ ...contents(), ...change }).flatMap(([name, one]) => (one === undefined ? [] : [[name, one]]));
     expect(await refused(Object.fromEntries(changed) as Record<string, Buffer | string>)).toContain(expected);
+  });
+
+  it('refuses a library for another machine, whatever the audit in the box said', async () => {
+    const asked = order(await wheelOf({ ...contents(), 'demo/_c.so': elfOf(183, 64) }));
+    expect(await describeWheel(asked)).toMatchObject({
+      error: { code: 'FARM_AUDIT_MACHINE', words: { member: 'demo/_c.so', found: 'aarch64', expected: 'x86_64' } } });
+    expect(await refused({ ...contents(), 'demo/_c.so': elfOf(62, 32) })).toContain('FARM_AUDIT_MACHINE');
+  });
+
+  it('refuses a program in a wheel that says it fits every platform', async () => {
+    const pure = { ...contents(), [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nTag: py3-none-any\n' };
+    const asked = { ...order(await wheelOf(pure)), filename: 'demo-1.0-py3-none-any.whl' };
+    expect(await describeWheel(asked)).toMatchObject({ error: { code: 'FARM_WHEEL_TAG' } });
   });
 
   it('refuses a RECORD that is not of these files', async () => {
