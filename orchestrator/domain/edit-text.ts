@@ -2,8 +2,11 @@
 import { err, ok } from './result.ts';
 import type { Result } from './result.ts';
 
-/** A header as it lies in the file: `raw` with its line ends and folded lines. @shape value as installers read it */
-export type HeaderBlock = { readonly name: string; readonly value: string; readonly raw: string };
+/**
+ * A header as it lies in the file: `raw` with its line ends and folded lines.
+ * @shape key: the name in lower case; value as installers read it
+ */
+export type HeaderBlock = { readonly name: string; readonly key: string; readonly value: string; readonly raw: string };
 
 /** A file of headers in pieces; joined in this order they are the file again. */
 export type HeaderText = {
@@ -31,27 +34,29 @@ export type FieldChange = {
 export function readHeaders(text: string): Result<HeaderText, TextFault> {
   const wrong = (line: number, why: string) => err<TextFault>({ code: 'FARM_EDIT_TEXT', line, why });
   const mark = text.startsWith('\uFEFF') ? '\uFEFF' : '';
-  const lines = text.slice(mark.length).match(/[^\n]*\n|[^\n]+$/g) ?? [];
-  const blocks: { name: string; value: string; raw: string }[] = [];
-  let at = 0;
-  for (; at < lines.length; at += 1) {
-    const raw = lines[at] ?? '';
+  const blocks: { name: string; key: string; value: string; raw: string }[] = [];
+  let start = mark.length;
+  for (let number = 1; start < text.length; number += 1) {
+    const end = text.indexOf('\n', start) + 1 || text.length;
+    const raw = text.slice(start, end);
     const line = raw.replace(/\r?\n$/, '');
     if (line === '') break;
-    if (holdsControl(line)) return wrong(at + 1, 'a carriage return or control character in a header');
+    start = end;
+    if (holdsControl(line)) return wrong(number, 'a carriage return or control character in a header');
     const last = blocks.at(-1);
     if (/^[ \t]/.test(line)) {
-      if (last === undefined) return wrong(at + 1, 'a continuation line before the first header');
+      if (last === undefined) return wrong(number, 'a continuation line before the first header');
       last.raw += raw;
       last.value += `\n${line}`;
       continue;
     }
     const header = /^([!-9;-~]+):[ \t]*(.*?)[ \t]*$/.exec(line);
-    if (header === null) return wrong(at + 1, `no header: ${line.slice(0, 80)}`);
-    blocks.push({ name: header[1] ?? '', value: header[2] ?? '', raw });
+    if (header === null) return wrong(number, `no header: ${line.slice(0, 80)}`);
+    const name = header[1] ?? '';
+    blocks.push({ name, key: name.toLowerCase(), value: header[2] ?? '', raw });
   }
-  const head = blocks.map(({ raw }) => raw).join('');
-  return ok({ mark, blocks, rest: lines.slice(at).join(''), lineEnd: head.includes('\r\n') ? '\r\n' : '\n' });
+  const windows = blocks.some(({ raw }) => raw.endsWith('\r\n'));
+  return ok({ mark, blocks, rest: text.slice(start), lineEnd: windows ? '\r\n' : '\n' });
 }
 
 /** The text of the pieces. */
@@ -61,17 +66,19 @@ export function joinHeaders({ mark, blocks, rest }: HeaderText): string {
 
 /** Values of a field, whatever the case of its name. */
 export function headerValues({ blocks }: HeaderText, field: string): string[] {
-  return blocks.filter(({ name }) => sameField(name, field)).map(({ value }) => value);
+  const wanted = field.toLowerCase();
+  return blocks.filter(({ key }) => key === wanted).map(({ value }) => value);
 }
 
 /** The pieces after a change; headers that it does not name keep their bytes. */
 export function changeHeaders(text: HeaderText, change: FieldChange): HeaderText {
   const fresh = (name: string, value: string): HeaderBlock =>
-    ({ name, value, raw: `${name}: ${value.replaceAll('\n', text.lineEnd)}${text.lineEnd}` });
+    ({ name, key: name.toLowerCase(), value, raw: `${name}: ${value.replaceAll('\n', text.lineEnd)}${text.lineEnd}` });
   const blocks: HeaderBlock[] = [];
+  const wanted = change.field.toLowerCase();
   let [seen, insertAt] = [0, -1];
   for (const block of text.blocks) {
-    if (!sameField(block.name, change.field)) {
+    if (block.key !== wanted) {
       blocks.push(block);
       continue;
     }

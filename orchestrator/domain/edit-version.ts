@@ -1,6 +1,6 @@
 /** Metadata-Version after an edit: raised only where a field needs it, and only where the rest allows it. */
 import { editableFields } from './edit-fields.ts';
-import { changeHeaders, headerValues, sameField } from './edit-text.ts';
+import { changeHeaders, headerValues } from './edit-text.ts';
 import type { HeaderText } from './edit-text.ts';
 import { normalizeName } from './names.ts';
 import { err, ok } from './result.ts';
@@ -22,7 +22,7 @@ export function raiseMetadataVersion(original: HeaderText, edited: HeaderText): 
   const [version = '1.0'] = headerValues(original, 'Metadata-Version');
   if (!/^[12]\.\d+$/.test(version)) return err(`its Metadata-Version is ${version}`);
   const fresh = editableFields.filter(({ name }) =>
-    edited.blocks.some((one) => sameField(one.name, name)) && !original.blocks.some((one) => sameField(one.name, name)));
+    headerValues(edited, name).length > 0 && headerValues(original, name).length === 0);
   const bodyIsNew = original.rest.trim() === '' && edited.rest.trim() !== '' ? ['2.1'] : [];
   const needed = [...fresh.map(({ since }) => since), ...bodyIsNew].filter((since) => !atLeast(version, since))
     .toSorted((a, b) => (atLeast(a, b) ? -1 : 1))[0];

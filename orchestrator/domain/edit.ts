@@ -228,12 +228,18 @@ function joinClauses(present: string, more: string): string {
   return [present, ...clauses(more).filter((one) => !known.has(one.replaceAll(/\s/g, '')))].join(',');
 }
 
+const onceOnly = new Set(
+  ['Metadata-Version', 'Name', 'Version', ...editableFields.filter(({ many }) => !many).map(({ name }) => name)]
+    .map((name) => name.toLowerCase()));
+
 /** What would be read differently by different readers. */
 function oddity(text: HeaderText): string | null {
-  for (const field of ['Metadata-Version', 'Name', 'Version', ...editableFields.filter(({ many }) => !many).map(({ name }) => name)]) {
-    if (headerValues(text, field).length > 1) return `it has ${field} more than once`;
+  const seen = new Set<string>();
+  for (const { key, name } of text.blocks) {
+    if (seen.has(key) && onceOnly.has(key)) return `it has ${name} more than once`;
+    seen.add(key);
   }
-  return headerValues(text, 'Metadata-Version').length === 0 ? 'it has no Metadata-Version' : null;
+  return seen.has('metadata-version') ? null : 'it has no Metadata-Version';
 }
 
 /** A requirement of an extra that is not provided is dead; an extra whose requirements stay cannot go. */
@@ -242,7 +248,8 @@ function checkExtras(edited: HeaderText, operations: readonly EditOperation[]): 
   const set = operations.filter(({ kind, field }) => kind === 'set' && field === 'Requires-Dist').map(({ value }) => value ?? '');
   const gone = operations.filter(({ kind, field }) => kind === 'remove' && field === 'Provides-Extra')
     .map(({ value }) => (value === null ? null : normalizeName(value)));
-  for (const value of headerValues(edited, 'Requires-Dist')) {
+  if (set.length + gone.length === 0) return ok(true);
+  for (const value of headerValues(edited, 'Requires-Dist').filter((one) => one.includes('extra'))) {
     for (const extra of markerExtras(value).filter((one) => !provided.has(normalizeName(one)))) {
       if (set.some((one) => normalText(one) === normalText(value))) {
         return fault('FARM_EDIT_VALUE', { field: 'Requires-Dist', value, why: `the extra ${extra} is not provided` });
@@ -257,16 +264,16 @@ function checkExtras(edited: HeaderText, operations: readonly EditOperation[]): 
 
 /** The difference of two METADATA texts as values, in the order of the fields; for people, for JSON and for provenance. */
 export function diffMetadata(before: HeaderText, after: HeaderText): FieldDiff[] {
-  const names = [...new Set([...before.blocks, ...after.blocks].map(({ name }) => name.toLowerCase()))];
-  const changes = names.flatMap((name) => {
-    const printed = [...after.blocks, ...before.blocks].find((one) => one.name.toLowerCase() === name)?.name ?? name;
-    return fieldDiff(printed, headerValues(before, name), headerValues(after, name));
-  });
+  const printed = new Map([...before.blocks, ...after.blocks].map(({ key, name }) => [key, name]));
+  const [old, fresh] = [before, after].map(({ blocks }) => Map.groupBy(blocks, ({ key }) => key));
+  const valuesIn = (side: typeof old, key: string) => side?.get(key)?.map(({ value }) => value) ?? [];
+  const changes = [...printed].flatMap(([key, name]) => fieldDiff(name, valuesIn(old, key), valuesIn(fresh, key)));
   const [oldBody, newBody] = [bodyOf(before), bodyOf(after)];
   return oldBody === newBody ? changes : [...changes, { field: 'Description', before: oldBody, after: newBody, risk: 'text' }];
 }
 
 function fieldDiff(field: string, before: readonly string[], after: readonly string[]): FieldDiff[] {
+  if (before.length === after.length && before.every((value, at) => value === after[at])) return [];
   const [left, right] = [[...before], [...after]];
   for (const value of before) {
     const at = right.indexOf(value);

@@ -6,13 +6,14 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchCase, KeptResult } from './case.ts';
 import { cross } from './cases/cross.ts';
+import { edit } from './cases/edit.ts';
 import { fanOut } from './cases/fan-out.ts';
 import { overhead } from './cases/overhead.ts';
 import { firstContainer, firstUse, secondUse } from './cases/farm-times.ts';
 import { machineNow, versionsNow } from './machine.ts';
 import { tableLine } from './measure.ts';
 
-const cases: readonly BenchCase[] = [fanOut, overhead, cross, secondUse, firstContainer, firstUse];
+const cases: readonly BenchCase[] = [fanOut, overhead, cross, edit, secondUse, firstContainer, firstUse];
 const folder = import.meta.dirname;
 
 process.exitCode = await main(process.argv.slice(2));
