@@ -168,7 +168,7 @@ export interface DescribeInput {
   readonly grafted: readonly { readonly path: string; readonly sha256: string; readonly soname?: string }[];
   /** True where the row has a test: the cell then goes on to step `test`. */
   readonly tested: boolean;
-  /** Requires-Dist of the release's wheels that are described already. */
+  /** The release's other wheels that are described or published already: their Requires-Dist must be equal. */
   readonly siblings: readonly { readonly target: string; readonly metadataSha256: string }[];
 }
 
@@ -198,7 +198,11 @@ export interface Records {
   }[]>;
   /** Null where the cell has no built wheel, or has ended. */
   describeInput(buildId: string, target: string): Promise<DescribeInput | null>;
-  recordDescribed(buildId: string, target: string, described: Described): Promise<void>;
+  /**
+   * False where the wheel was compared with no other one (`alone`) and another one of the release is described by now:
+   * two that are described at the same time must not miss each other, so it is described again.
+   */
+  recordDescribed(buildId: string, target: string, described: Described, alone?: boolean): Promise<boolean>;
   recordFailure(buildId: string, target: string, failure: Failure): Promise<void>;
   /** `testFailure` of a cell whose test could not be done; the wheel stays. */
   recordTestGivenUp(buildId: string, target: string, failure: Failure): Promise<void>;

@@ -35,12 +35,14 @@ const knownCode = (code: string): FailureCode => (code in cards ? code as Failur
 /** The control activities over their ports. */
 export const controlActivities = ({ records, signer, index, describer }: ControlPorts): ControlActivities => ({
   describe: ({ buildId, target }) => bordered(async () => {
-    const input = await records.describeInput(buildId, target);
-    if (!input) return { state: 'failed', wide: false };
     try {
-      const described = await describer.describe(input);
-      await records.recordDescribed(buildId, target, described);
-      return { state: 'succeeded', wide: isWide(described.wheelFilename) };
+      for (;;) {
+        const input = await records.describeInput(buildId, target);
+        if (!input) return { state: 'failed', wide: false };
+        const described = await describer.describe(input);
+        if (!await records.recordDescribed(buildId, target, described, input.siblings.length === 0)) continue;
+        return { state: 'succeeded', wide: isWide(described.wheelFilename) };
+      }
     } catch (error) {
       if (!(error instanceof FarmError) || error.failure.blame !== 'project') throw error;
       await records.recordFailure(buildId, target, error.failure);

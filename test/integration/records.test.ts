@@ -19,17 +19,22 @@ const cellOf = async (buildId: string, of = target) => (await plane.builds.view(
 
 /** Builds and describes a cell as worker and activities do. */
 async function builtCell(name: string, buildId: string, of = target): Promise<Described> {
+  const described = await describedCell(name, buildId, of);
+  expect(await plane.records.recordDescribed(buildId, of, described)).toBe(true);
+  return described;
+}
+
+/** Builds a cell and makes its final wheel, which is not recorded yet. */
+async function describedCell(name: string, buildId: string, of: string): Promise<Described> {
   const lease = await openedLease(plane, buildId, of);
   await plane.door.lock(lease, { lock });
   await plane.door.outcome(lease, await succeededOutcome(plane, lease, `${name}-1.0-${of.replace('-', '-cp311-')}.whl`));
   const wheel = makeWheel({ name, version: '1.0', requiresPython: '>=3.9', content: of });
   const [kept, metadata] = [await plane.blobs.put(wheel.bytes), await plane.blobs.put(Buffer.from(wheel.metadata))];
-  const described: Described = {
+  return {
     wheelSha256: kept.sha256, wheelFilename: `${name}-1.0-${of.replace('-', '-cp311-')}.whl`, bytes: kept.bytes,
     metadataSha256: metadata.sha256, sbomSha256: sha256Of('sbom'),
   };
-  await plane.records.recordDescribed(buildId, of, described);
-  return described;
 }
 
 async function tested(buildId: string, how: 'passed' | 'failed'): Promise<void> {
@@ -71,7 +76,28 @@ describe('a cell', () => {
     const { buildId, name } = await startedBuild(plane, [untested]);
     await builtCell(name, buildId, untested);
     expect(await cellOf(buildId, untested)).toMatchObject({ state: 'succeeded', tested: 'no-runner' });
-    expect(plane.workflows.started.at(-1)?.scout).toEqual([untested, 'build.linux-amd64', '']);
+    expect(plane.workflows.started.at(-1)?.scout).toEqual([untested, 0, -1]);
+  });
+
+  test('described at the same time as another is compared with it in the end', async () => {
+    const { buildId, name } = await startedBuild(plane, [target, untested]);
+    const wheels = await Promise.all([target, untested].map(async (of) => ({ of, described: await describedCell(name, buildId, of) })));
+    for (const { of } of wheels) expect((await plane.records.describeInput(buildId, of))?.siblings).toEqual([]);
+    const kept = await Promise.all(wheels.map(({ of, described }) => plane.records.recordDescribed(buildId, of, described, true)));
+    expect(kept.toSorted()).toEqual([false, true]);
+    const { of, described } = wheels[kept.indexOf(false)]!;
+    expect((await plane.records.describeInput(buildId, of))?.siblings).toHaveLength(1);
+    expect(await plane.records.recordDescribed(buildId, of, described)).toBe(true);
+  });
+
+  test('is compared with what another plan of its release has published', async () => {
+    const { buildId, name } = await startedBuild(plane, [target]);
+    const { metadataSha256 } = await describedCell(name, buildId, target);
+    await plane.database.prisma.file.create({ data: {
+      filename: `${name}-1.0-cp313-cp313-x.whl`, sha256: sha256Of(name), bytes: 1n, project: name, version: '1.0', kind: 'wheel',
+      metadataSha256, uploadTime: new Date(), buildId: 'before', target: untested, serial: 0n,
+    } });
+    expect((await plane.records.describeInput(buildId, target))?.siblings).toEqual([{ target: untested, metadataSha256 }]);
   });
 
   test('whose test failed keeps its wheel and is neither signed nor published', async () => {

@@ -11,12 +11,13 @@ export interface RecordPorts { readonly database: Database; readonly changes: Ch
 export function prismaRecords({ database, changes, blobs }: RecordPorts): Records {
   const { prisma } = database;
   /** One transaction, and the word of it to whoever watches the build. */
-  const moving = async (buildId: string, move: (tx: Tx, planSha256: string) => Promise<void>): Promise<void> => {
-    await prisma.$transaction(async (tx) => {
+  const moving = async <T>(buildId: string, move: (tx: Tx, planSha256: string) => Promise<T>): Promise<T> => {
+    const moved = await prisma.$transaction(async (tx) => {
       const { build } = await buildWithPlan(tx, buildId);
-      await move(tx, build.planSha256);
+      return move(tx, build.planSha256);
     });
     changes.tellSoon('farm_build', buildId);
+    return moved;
   };
   return {
     async planOf(buildId) {
@@ -29,8 +30,11 @@ export function prismaRecords({ database, changes, blobs }: RecordPorts): Record
       return cells.map(({ target, state, tested, wheelFilename, wheelSha256 }) => ({ target, state, tested, wheelFilename, wheelSha256 }));
     },
     describeInput: (buildId, target) => describeInput(prisma, buildId, target),
-    recordDescribed: (buildId, target, described) =>
-      moving(buildId, (tx, planSha256) => recordDescribed(tx, { buildId, planSha256, target, described })),
+    recordDescribed: (buildId, target, described, alone = false) => moving(buildId, async (tx, planSha256) => {
+      if (alone && await joinedMeanwhile(tx, { planSha256, target })) return false;
+      await recordDescribed(tx, { buildId, planSha256, target, described });
+      return true;
+    }),
     recordFailure: (buildId, target, value) => moving(buildId, async (tx, planSha256) => {
       await tx.attempt.updateMany({
         where: { buildId, target, state: 'running' }, data: { state: 'failed', failure: asJson(value), endedAt: new Date() },
@@ -87,10 +91,7 @@ async function describeInput(tx: Tx, buildId: string, target: string): ReturnTyp
   if (!cell?.attemptId || cell.state === 'failed' || cell.state === 'cancelled' || build.state !== 'running') return null;
   const attempt = await tx.attempt.findUniqueOrThrow({ where: { id: cell.attemptId } });
   if (!attempt.builtSha256 || !attempt.builtFilename) return null;
-  const siblings = await tx.$queryRaw<{ target: string; metadataSha256: string }[]>`
-    select c.target, a.metadata_sha256 as "metadataSha256" from cell c join attempt a on a.id = c.attempt_id
-    where c.plan_sha256 = ${build.planSha256} and c.target <> ${target}
-      and c.state in ('running', 'succeeded') and a.metadata_sha256 is not null order by c.target`;
+  const siblings = await siblingsOf(tx, { planSha256: build.planSha256, target });
   const outcome = attempt.outcome as { grafted?: { path: string; sha256: string; soname?: string }[] } | null;
   return {
     plan, attemptId: attempt.id, target, builtSha256: attempt.builtSha256, builtFilename: attempt.builtFilename,
@@ -98,6 +99,29 @@ async function describeInput(tx: Tx, buildId: string, target: string): ReturnTyp
     lock: asLock(attempt.lock), grafted: outcome?.grafted ?? [], siblings,
     tested: (asRow(attempt.row)?.test ?? 'none') !== 'none',
   };
+}
+
+/** Other wheels of the release: described under this plan, or published under whatever plan. */
+function siblingsOf(
+  tx: Tx, { planSha256, target }: { readonly planSha256: string; readonly target: string },
+): Promise<{ target: string; metadataSha256: string }[]> {
+  return tx.$queryRaw`
+    select c.target, a.metadata_sha256 as "metadataSha256" from cell c join attempt a on a.id = c.attempt_id
+    where c.plan_sha256 = ${planSha256} and c.target <> ${target}
+      and c.state in ('running', 'succeeded') and a.metadata_sha256 is not null
+    union
+    select f.target, f.metadata_sha256 from plan p join release r on r.id = p.release_id
+      join file f on f.project = r.project and f.version = r.version
+    where p.sha256 = ${planSha256} and f.target <> ${target} and f.metadata_sha256 is not null
+    order by 1`;
+}
+
+/** Whether the first wheel of a plan is not the first any more; whoever asks waits for the one who asked before. */
+async function joinedMeanwhile(
+  tx: Tx, cell: { readonly planSha256: string; readonly target: string },
+): Promise<boolean> {
+  await tx.$queryRaw`select 1 from plan where sha256 = ${cell.planSha256} for no key update`;
+  return (await siblingsOf(tx, cell)).length > 0;
 }
 
 /** The final wheel: the attempt has succeeded; the cell too, unless its test is still to come. */
