@@ -8,6 +8,7 @@ import { readArguments } from './arguments.ts';
 import type { Command, Context } from './command.ts';
 import { printedSince, sizeOf } from './group/probe.ts';
 import { logFile } from './group/supervisor.ts';
+import { printable, printablePieces } from './printable.ts';
 
 const followEveryMs = 200;
 /** Without -f, this much of the end is shown. @unit bytes */
@@ -57,9 +58,10 @@ function logReader({ places, out }: Context, parts: readonly string[]): () => vo
       const from = offsets.get(part) ?? 0;
       const start = sizeOf(file) < from ? 0 : from;
       const text = printedSince(file, start);
-      const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-      offsets.set(part, start + Buffer.byteLength(whole));
-      if (whole === '') continue;
+      const lines = text.slice(0, text.lastIndexOf('\n') + 1);
+      offsets.set(part, start + Buffer.byteLength(lines));
+      if (lines === '') continue;
+      const whole = printable(lines);
       out.write(parts.length === 1 ? whole : whole.replace(/^/gm, `${part.padEnd(10)} `).replace(/\S+ +$/, ''));
     }
   };
@@ -75,8 +77,10 @@ async function cellLog(context: Context, target: string, ask: { follow: boolean;
     throw new FarmError(failure('FARM_NOT_FOUND', 'plan', { thing: `part, and no cell with an attempt in the newest build, named ${target}` }));
   }
   const follow = ask.follow ? '&follow=1' : '';
+  const pieces = printablePieces();
   for await (const text of client.stream(`/attempts/${encodeURIComponent(cell.attemptId)}/log?offset=0${follow}`)) {
-    context.out.write(text);
+    context.out.write(pieces.next(text));
   }
+  context.out.write(pieces.end());
   return 0;
 }

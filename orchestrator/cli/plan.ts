@@ -4,6 +4,7 @@ import { clientOf } from './api-client.ts';
 import type { Command } from './command.ts';
 import { ensureUp } from './group/raise.ts';
 import { readAsked, requestOf } from './order.ts';
+import { printable } from './printable.ts';
 import { duration, size } from './table.ts';
 
 const tiers = ['', 'required', 'wanted', 'best effort'];
@@ -33,7 +34,7 @@ export function planLines(plan: PlanView): string[] {
     `plan ${plan.sha256}; requirements released until ${plan.cutoff}; SOURCE_DATE_EPOCH ${plan.sourceDateEpoch}`,
     ...plan.cells.map((cell) => cellLine(cell, width)),
     plan.unchanged ? 'Every cell has ended under this plan: ./farm build builds nothing.' : 'Build it: ./farm build',
-  ];
+  ].map(printable);
 }
 
 function cellLine(cell: Static<typeof PlanCellView>, width: number): string {

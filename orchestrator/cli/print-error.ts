@@ -1,4 +1,5 @@
 import { FarmError, failure, type Failure } from '../domain/failure.ts';
+import { printable } from './printable.ts';
 
 /** The failure of anything thrown: a FarmError's own, else a fault of the farm. */
 export function failureOf(error: unknown): Failure {
@@ -15,7 +16,7 @@ export function errorLines(value: Failure): string[] {
     ...(evidence ? [`  first  ${where}${evidence.text}`] : []),
     `  code   ${value.code} (${blameWords[value.blame]})`,
     `  next   ${value.next}`,
-  ];
+  ].map(printable);
 }
 
 const blameWords: Readonly<Record<Failure['blame'], string>> = {

@@ -1,5 +1,6 @@
 import type { BuildView, CellView } from '../contract/api.ts';
 import { compareCoverage, groupTargets } from '../domain/coverage.ts';
+import { printable } from './printable.ts';
 import { duration, size } from './table.ts';
 
 /** The one object of `--json`, on the last line. */
@@ -22,7 +23,7 @@ export function resultLines(view: BuildView, trust: { identity: string; issuer: 
   return [
     '', ...headLines(view), '', ...coverageLines(view), ...noteLines(view), ...failureLines(view),
     ...(view.state === 'succeeded' ? ['', ...pasteLines(view, trust)] : []),
-  ];
+  ].map(printable);
 }
 
 function headLines(view: BuildView): string[] {

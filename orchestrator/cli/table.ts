@@ -1,5 +1,6 @@
 import type { Screen } from '../../infra/setup/progress.ts';
 import type { BuildView, CellView } from '../contract/api.ts';
+import { printable } from './printable.ts';
 
 const marks: Readonly<Record<string, string>> = {
   queued: '·', running: '▸', succeeded: '✓', covered: '≡', upstream: '↑', blocked: '⊘', failed: '✗', unsupported: '–', cancelled: '×',
@@ -21,7 +22,7 @@ export function size(bytes: number): string {
 
 /** State, step and tested state of a cell in words. */
 export function words(cell: CellView): string {
-  if (cell.state === 'running') return cell.step ?? 'starting';
+  if (cell.state === 'running') return printable(cell.step ?? 'starting');
   if (cell.state === 'covered') return `covered by ${cell.coveredBy ?? '?'}`;
   const tested = cell.tested === null || cell.tested === 'passed' ? '' : `, test: ${cell.tested}`;
   return cell.state === 'succeeded' && cell.tested === 'passed' ? 'succeeded, tested' : `${cell.state}${tested}`;

@@ -25,7 +25,7 @@ export const command: Command = {
     const { identity, issuer } = farmNames(farmId);
     const config = await (await fetch(`${client.url}/.well-known/wheelfarm/trust_config.json`)).json() as { trustedRoot: unknown };
     const { trustedRoot } = config;
-      let refused = 0;
+    let refused = 0;
     for (const file of positionals) {
       const sha256 = await digestOf(file);
       const bundle = await bundleOf(client.url, file, sha256);
