@@ -25,16 +25,21 @@ export const command: Command = {
     const client = clientOf(context.places);
     const stop = new AbortController();
     let running: string | null = null;
+    const cancel = (id: string): void => {
+      client.post(`/builds/${id}/cancel`, { by: 'Ctrl-C' }).catch((error: Error) => context.err.write(`${error.message}\n`));
+    };
     const onInterrupt = (): void => {
-      if (!running || stop.signal.aborted) process.exit(130);
+      if (stop.signal.aborted) process.exit(130);
       stop.abort();
       context.err.write('\ncancelling; once more to leave at once\n');
-      client.post(`/builds/${running}/cancel`, { by: 'Ctrl-C' }).catch((error: Error) => context.err.write(`${error.message}\n`));
+      if (running) cancel(running);
     };
     process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
     const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), stop.signal);
     const started = await client.post<BuildView>('/builds', request);
     running = started.id;
+    // Asked for while the farm was planning: nobody else would end the build.
+    if (stop.signal.aborted && started.state === 'running') cancel(running);
     const ended = started.state === 'running' ? await follow(context, client, started) : started;
     return report(context, client, ended, asked.json);
   },

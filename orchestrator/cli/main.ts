@@ -32,7 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     context.err.write(`${errorLines(failureOf(error)).join('\n')}\n`);
     if (process.env.FARM_TRACE) console.error(error);
-    return 1;
+    return failureOf(error).code === 'FARM_CANCELLED' ? 130 : 1;
   }
 }
 

@@ -1,7 +1,7 @@
 import { openAsBlob } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildRequest, SourceView } from '../contract/api.ts';
-import { FarmError, type Failure } from '../domain/failure.ts';
+import { FarmError, failure, type Failure } from '../domain/failure.ts';
 import type { ApiClient } from './api-client.ts';
 import { readArguments, wrongUse } from './arguments.ts';
 import { packSource, readWhat } from './source.ts';
@@ -32,8 +32,9 @@ export function readAsked(argv: readonly string[]): Asked {
 }
 
 /**
- * Makes the request; a folder or file is sent first, and a folder's sdist is made before the plan can be.
- * @errors FARM_FOLDER_UNREADABLE, FARM_WHAT_UNCLEAR, and whatever making the sdist ends with
+ * Makes the request; a folder or file is sent first, and a folder's sdist is made before the plan can be. The signal
+ * ends the sending and the making, also on the farm.
+ * @errors FARM_FOLDER_UNREADABLE, FARM_WHAT_UNCLEAR, FARM_CANCELLED, and whatever making the sdist ends with
  */
 export async function requestOf(
   client: ApiClient, asked: Asked, say: (line: string) => void, signal: AbortSignal,
@@ -41,8 +42,12 @@ export async function requestOf(
   const what = await readWhat(asked.what);
   const request = { targets: [...asked.targets], again: asked.again };
   if (what.kind === 'name') return { what: what.what, ...request };
-  const source = await send(client, what, say, signal);
-  return { what: '', source: (await sdistMade(client, source, say, signal)).id, ...request };
+  try {
+    const source = await send(client, what, say, signal);
+    return { what: '', source: (await sdistMade(client, source, say, signal)).id, ...request };
+  } catch (error) {
+    throw signal.aborted ? new FarmError(failure('FARM_CANCELLED', 'sdist', { who: 'Ctrl-C' })) : error;
+  }
 }
 
 async function send(
@@ -58,11 +63,17 @@ async function send(
   }
 }
 
-async function sdistMade(client: ApiClient, sent: SourceView, say: (line: string) => void, signal: AbortSignal): Promise<SourceView> {
+/** Waits for the sdist of a source. The signal also ends its making on the farm. @errors that of its making; AbortError */
+export async function sdistMade(
+  client: Pick<ApiClient, 'get' | 'post'>, sent: SourceView, say: (line: string) => void, signal: AbortSignal,
+): Promise<SourceView> {
   let source = sent;
   if (source.state === 'making') say('making the sdist in a sealed container');
   while (source.state === 'making') {
-    await sleep(200, undefined, { signal });
+    await sleep(200, undefined, { signal }).catch(async (aborted: unknown) => {
+      await client.post(`/sources/${encodeURIComponent(sent.id)}/cancel`, {});
+      throw aborted;
+    });
     source = await client.get<SourceView>(`/sources/${encodeURIComponent(sent.id)}`);
   }
   if (source.failure) throw new FarmError(source.failure as Failure);
