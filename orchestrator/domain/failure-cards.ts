@@ -130,6 +130,15 @@ export const cards = {
   FARM_TIER_MISSED: card('project', 'never', 422, 'Required targets are missing: {targets}.',
     'Mend them, or change their tier in images/policy.json.'),
   FARM_CANCELLED: card('project', 'never', 409, 'Cancelled by {who}.', 'Build again when you like.'),
+  // edits
+  FARM_EDIT_FIELD: card('project', 'never', 422, 'An edit cannot change {field}.', 'It can change: {fields}. Anything else takes a new build.'),
+  FARM_EDIT_VALUE: card('project', 'never', 422, 'The value of {field} cannot be {value}: {why}.', 'Correct the value.'),
+  FARM_EDIT_AMBIGUOUS: card('project', 'never', 422, 'It is not clear which requirement {value} replaces: {present}.',
+    'Give the marker of the one that is meant, add the clauses to all by a bound, or remove the others in the same edit.'),
+  FARM_EDIT_NOTHING: card('project', 'never', 422, 'The edit changes nothing: {what}.', 'Compare it with the METADATA of the release.'),
+  FARM_EDIT_METADATA: card('project', 'never', 422, 'METADATA cannot be edited without damage: {why}.', 'Release a new version with whole metadata.'),
+  FARM_EDIT_LICENCE: card('project', 'never', 422, 'The licence edit does not hold: {why}.',
+    'Make fields and licence files agree; files change only with a new build.'),
   // the API and the command line
   FARM_NOT_FOUND: card('project', 'never', 404, 'There is no {thing}.', 'Check the address or the name.'),
   FARM_UNAUTHORIZED: card('project', 'never', 401, 'This needs a token of the farm.',

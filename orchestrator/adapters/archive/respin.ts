@@ -50,7 +50,8 @@ export type PostOrder = Omit<RespinOrder, 'buildTag'> & {
 };
 
 const chunkBytes = 2 ** 20;
-const tailLevel = 6;
+/** Of the members that every edit packs anew: level 6 takes twice the time for 3 % fewer bytes of METADATA. */
+const tailLevel = 4;
 const zipBytesMax = 0xfffffffe;
 
 /**
@@ -72,20 +73,23 @@ export function respinWheel(wheel: OpenedWheel, order: RespinOrder): VirtualWhee
     filename: respinFilename(wheel.filename, order.buildTag), sha256: finishPrefix(wheel.stored.prefix, own),
     bytes: payloadBytes + own.length, originalSha256: wheel.sha256, own,
     parts: [...originals, { from: 'own', offset: 0, bytes: own.length }],
-    metadata: order.metadata, metadataSha256: sha256Of(order.metadata), payloadDigest: wheel.stored.digest,
+    metadata: order.metadata, metadataSha256: texts.metadataSha256, payloadDigest: wheel.stored.digest,
   };
 }
 
 function textMembers(distInfo: string, texts: readonly (readonly [string, string])[], epoch: number) {
   const members: NewMember[] = [];
   const lines: RecordEntry[] = [];
+  let metadataSha256 = '';
   for (const [name, text] of texts) {
     const path = `${distInfo}/${name}`;
     const bytes = Buffer.from(text, 'utf8');
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    if (name === 'METADATA') metadataSha256 = sha256;
     members.push(newMember(path, bytes, epoch, tailLevel));
-    lines.push(recordEntry({ path, sha256: sha256Of(text), size: bytes.length }));
+    lines.push(recordEntry({ path, sha256, size: bytes.length }));
   }
-  return { members, lines };
+  return { members, lines, metadataSha256 };
 }
 
 /** RECORD: the payload's lines were packed once; a full flush lets a second stream end what the first began. */
@@ -149,7 +153,7 @@ export async function postWheel(wheel: OpenedWheel, order: PostOrder): Promise<V
     filename: postFilename(wheel.filename, order.version), bytes: moved.bytes + tail.length,
     originalSha256: wheel.sha256, own: Buffer.concat([...moved.own, tail]), metadata,
     parts: [...moved.parts, { from: 'own' as const, offset: ownBefore, bytes: tail.length }],
-    metadataSha256: sha256Of(metadata), payloadDigest: wheel.stored.digest,
+    metadataSha256: texts.metadataSha256, payloadDigest: wheel.stored.digest,
   };
   const hash = createHash('sha256');
   for await (const chunk of readVirtual(made, wheel.archive.source)) hash.update(chunk);
@@ -254,8 +258,4 @@ export async function writeVirtual(wheel: VirtualWheel, original: ByteSource, pa
     await handle.close();
     if (!whole) await unlink(path);
   }
-}
-
-function sha256Of(text: string): string {
-  return createHash('sha256').update(text, 'utf8').digest('hex');
 }
