@@ -29,6 +29,10 @@ export function failureOf(error: unknown): Failure {
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return failure('FARM_TOO_LARGE', 'plan', { limit: 'the body limit of this address' });
   if (statusCode >= 400 && statusCode < 500) return failure('FARM_BAD_REQUEST', 'plan', { why: message });
   if (code === '53100' || /No space left on device/.test(message)) return failure('FARM_NO_SPACE', 'plan', { why: message });
+  // A zero byte in an address or a body is the client's doing. @source PostgreSQL, 22021
+  if (code === '22021' || /invalid byte sequence for encoding/.test(message)) {
+    return failure('FARM_BAD_REQUEST', 'plan', { why: 'it holds a byte that is no text' });
+  }
   if (isDatabaseAway(code, message)) return failure('FARM_NOT_UP', 'plan', { why: 'the database is away' });
   return failure('FARM_INTERNAL', 'plan', { why: message.split('\n').at(-1) ?? '' });
 }

@@ -8,7 +8,7 @@ const BySha256 = Type.Object({ sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }
 const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
 const SourceQuery = Type.Object({
   kind: Type.Union([Type.Literal('folder'), Type.Literal('file')]),
-  filename: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^/\\\\\\u0000-\\u001f]+$' }),
+  filename: Type.String({ minLength: 1, maxLength: 200, pattern: '^(?!\\.{1,2}$)[^/\\\\\\u0000-\\u001f\\u007f-\\u009f]+$' }),
   epoch: Type.Optional(Type.String({ pattern: '^[0-9]{1,10}$' })),
 });
 interface SourceQuery { kind: 'folder' | 'file'; filename: string; epoch?: string }

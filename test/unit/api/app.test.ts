@@ -88,6 +88,8 @@ describe('problems', () => {
   test('name what came from outside', () => {
     expect(failureOf({ code: 'ECONNREFUSED', message: 'connect' }).code).toBe('FARM_NOT_UP');
     expect(failureOf({ code: '53100', message: 'could not extend file' }).code).toBe('FARM_NO_SPACE');
+    expect(failureOf({ code: '22021', message: 'x' }).code).toBe('FARM_BAD_REQUEST');
+    expect(failureOf(new Error('Code: `22021`. Message: `invalid byte sequence for encoding "UTF8": 0x00`.')).code).toBe('FARM_BAD_REQUEST');
     expect(failureOf({ code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 }).code).toBe('FARM_TOO_LARGE');
     expect(failureOf({ statusCode: 400, message: 'body/what must be string' }).message).toContain('body/what must be string');
   });
@@ -102,6 +104,16 @@ describe('problems', () => {
     expect((await post('{', 'application/json')).statusCode).toBe(400);
     expect((await post('what=idna', 'text/plain')).statusCode).toBe(400);
   });
+});
+
+test('a name of an upload that is no name of a file is refused', async () => {
+  const app = await appWith();
+  const put = async (name: string) => (await app.inject({
+    method: 'PUT', url: `/api/sources/${'a'.repeat(64)}?kind=folder&filename=${encodeURIComponent(name)}`, payload: 'x',
+    headers: { authorization: 'Bearer api-token', 'content-type': 'application/octet-stream' },
+  })).json<Problem>().code;
+  for (const name of ['..', '.', '../x.tar.gz', 'a/b', 'a\\b', 'a\u0000b', 'a\u001b[2J', '\u009b2J', '']) expect(await put(name)).toBe('FARM_BAD_REQUEST');
+  expect(await put('.hidden folder.tar.gz')).not.toBe('FARM_BAD_REQUEST');
 });
 
 describe('the description of the API', () => {
