@@ -40,7 +40,7 @@ const catalogue = fileCatalogue({ imagesFolder: config.imagesFolder, cacheFolder
 const authority = await openLocalAuthority({ folder: config.keysFolder, farmId: config.farmId, now: clock.now });
 const signer = localSigner({ authority, log: pgLogStore(pool) });
 const upstream = lateUpstream(async () => {
-  const address = await upstreamAddress({ setting: config.upstream, home: config.home, env: process.env });
+  const address = await upstreamAddress({ setting: config.upstream, home: config.home, own: config.url, env: process.env });
   return upstreamIndex({ http: await upstreamHttp(address), pool, blobs, clock, folder: join(config.blobsFolder, 'downloads') });
 });
 const pages = pageCache({ databaseUrl: config.databaseUrl, folder: join(config.home, 'pages'), planeId: randomUUID(), log: say });

@@ -23,6 +23,8 @@ export interface AddressParts {
   readonly setting: string | null;
   /** `<FARM_HOME>`: the answer is kept in `upstream.json` there. */
   readonly home: string;
+  /** Where this farm answers: an index that is the farm itself would wait for itself. */
+  readonly own: string;
   /** The environment: variables that pip reads decide whether the kept answer still holds. */
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -42,9 +44,23 @@ const execute = promisify(execFile);
 /**
  * Finds the upstream index: the farm's setting, else what pip on this machine would use, else what pip in one of the
  * farm's own images would use. Asking pip takes half a second, so the answer is kept as long as pip's settings are.
- * @errors FARM_UPSTREAM_UNREACHABLE where nobody knows an index
+ * @errors FARM_UPSTREAM_UNREACHABLE where nobody knows an index, or the index is this farm's own
  */
 export async function upstreamAddress(parts: AddressParts): Promise<UpstreamAddress> {
+  const found = await findAddress(parts);
+  if (!isSamePlace(found.url, parts.own)) return found;
+  const why = `${found.from === 'setting' ? 'FARM_UPSTREAM' : found.from} names this farm's own index; set FARM_UPSTREAM to another one`;
+  return fail('FARM_UPSTREAM_UNREACHABLE', 'plan', { why });
+}
+
+/** Whether two addresses are one server; every name of this machine's loopback is the same. */
+function isSamePlace(left: string, right: string): boolean {
+  const [a, b] = [new URL(left), new URL(right)];
+  const host = ({ hostname }: URL): string => (/^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname) ? 'loopback' : hostname);
+  return a.protocol === b.protocol && a.port === b.port && host(a) === host(b);
+}
+
+async function findAddress(parts: AddressParts): Promise<UpstreamAddress> {
   if (parts.setting) return { url: slashed(parts.setting), certificates: null, from: 'setting' };
   const key = await settingsKey(parts.env);
   const file = join(parts.home, 'upstream.json');

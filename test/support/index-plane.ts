@@ -45,7 +45,7 @@ export async function startIndexPlane(
   const blobs = folderBlobs(join(folder, 'blobs'), pool);
   const pages = pageCache({ databaseUrl: parts.databaseUrl, folder: join(folder, 'pages'), planeId: parts.planeId ?? 'one' });
   await pages.start();
-  const address: UpstreamAddress = await upstreamAddress({ setting: parts.upstream, home: folder, env: process.env });
+  const address: UpstreamAddress = await upstreamAddress({ setting: parts.upstream, home: folder, own: 'http://farm.example', env: process.env });
   const http = await upstreamHttp(address);
   const app = Fastify({ forceCloseConnections: true });
   app.setErrorHandler((error, _, reply) => {

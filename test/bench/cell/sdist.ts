@@ -6,7 +6,7 @@ import type { Sdist } from './in-process.ts';
 
 /** The sdist of a release, from the index that the host's pip is set to use. @errors throws when it has none */
 export async function fetchSdist(project: string, version: string, folder: string): Promise<Sdist> {
-  const http = await upstreamHttp(await upstreamAddress({ setting: null, home: folder, env: process.env }));
+  const http = await upstreamHttp(await upstreamAddress({ setting: null, home: folder, own: 'http://farm.example', env: process.env }));
   try {
     const page = http.pageUrl(project);
     const text = await (await http.get(page, { accept: 'text/html' })).text();
