@@ -74,14 +74,24 @@ function failureLines(view: BuildView): string[] {
 
 function oneFailure(view: BuildView, cell: CellView, failure: NonNullable<CellView['failure']>): string[] {
   const { evidence } = failure;
-  const place = evidence?.file ? `${evidence.file}${evidence.line ? `:${evidence.line}` : ''}: ` : '';
   return [
     '', `${cell.target}: ${failure.step} failed: ${failure.message}`,
-    ...(evidence ? [`  First error: ${place}${evidence.text.split('\n')[0] ?? ''}`] : []),
+    ...(evidence ? [`  First error: ${firstError(evidence)}`] : []),
     `  ${failure.code}, blame: ${failure.blame}`,
     `  Next: ${failure.next}`,
     ...(cell.attemptId ? [`  Log: ./farm logs ${cell.target} --build ${view.id}   Open it: ./farm shell ${view.project}==${view.version} ${cell.target}`] : []),
   ];
+}
+
+/** File, line and words of the first error; of a Python traceback the innermost place and the exception. Pure. */
+export function firstError(evidence: { readonly file?: string | undefined; readonly line?: number | undefined; readonly text: string }): string {
+  const lines = evidence.text.split('\n').filter((line) => line.trim() !== '');
+  const frames = [...evidence.text.matchAll(/^ +File "([^"\n]+)", line (\d+)/gm)];
+  const frame = lines[0]?.startsWith('Traceback (most') ? frames.at(-1) : undefined;
+  const words = (frame ? lines.findLast((line) => !line.startsWith(' ')) : lines[0]) ?? '';
+  const file = evidence.file ?? frame?.[1]?.replace(/^\/work\/(src\/)?/, '');
+  const line = evidence.file === undefined ? frame?.[2] : evidence.line;
+  return `${file ? `${file}${line ? `:${line}` : ''}: ` : ''}${words}`;
 }
 
 /** The file's place on the index: `/files/<2>/<2>/<rest of the digest>/<filename>`. */

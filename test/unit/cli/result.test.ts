@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BuildView, CellView } from '../../../orchestrator/contract/api.ts';
-import { exitStatus, filePath, jsonResult, resultLines } from '../../../orchestrator/cli/result.ts';
+import { exitStatus, filePath, firstError, jsonResult, resultLines } from '../../../orchestrator/cli/result.ts';
 import { changeLines, duration, size, tableLines } from '../../../orchestrator/cli/table.ts';
 
 const cell = (target: string, more: Partial<CellView> = {}): CellView => ({
@@ -41,6 +41,15 @@ describe('the result page', () => {
     expect(text).toContain('First error: src/demo.c:12: error: no');
     expect(text).toContain('FARM_COMPILE_ERROR, blame: project');
     expect(text).toContain('./farm shell demo==1.0 cp313-manylinux_armv7l');
+  });
+
+  it('names the innermost place and the exception of a traceback', () => {
+    const text = 'Traceback (most recent call last):\n  File "/opt/x/hooks.py", line 4, in <module>\n    main()\n'
+      + '  File "/work/src/setup.py", line 16, in build\n    raise RuntimeError("no")\nRuntimeError: no\n';
+    expect(firstError({ text })).toBe('setup.py:16: RuntimeError: no');
+    expect(firstError({ text: 'Traceback (most recent call last):\nSystemExit' })).toBe('Traceback (most recent call last):');
+    expect(firstError({ file: 'a.c', line: 3, text: 'error: x\nmore' })).toBe('a.c:3: error: x');
+    expect(firstError({ text: '' })).toBe('');
   });
 
   it('gives lines to paste, with the file’s own address', () => {
