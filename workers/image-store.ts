@@ -1,4 +1,4 @@
-/** Images of the catalogue in this worker's Docker: found by the key in their label, else loaded from a root tar. */
+/** Images of the catalogue in this worker's Docker: found by key and root tar, else loaded from the root tar. */
 import type Docker from 'dockerode';
 import type { ImageInput } from '../orchestrator/contract/worker.ts';
 import { asking } from './backend/docker-errors.ts';
@@ -6,7 +6,10 @@ import { asking } from './backend/docker-errors.ts';
 export const labelKey = 'wheelfarm.key';
 
 export interface ImageStore {
-  /** Docker's id of the image; null where it is not here. Foreign images carry no platform: only the id runs them. */
+  /**
+   * Docker's id of the image; null where it is not here. Foreign images carry no platform: only the id runs them.
+   * An image of this key that was made of another tar is not it: provenance names the tar.
+   */
   find(image: ImageInput): Promise<string | null>;
   /**
    * Loads the root tar where the image is not here; several calls at once load it once.
@@ -18,10 +21,23 @@ export interface ImageStore {
 /** An image store over a Docker engine. */
 export function imageStore(docker: Docker): ImageStore {
   const loading = new Map<string, Promise<string>>();
+  const tars = new Map<string, string | null>();
 
   async function find(image: ImageInput): Promise<string | null> {
     const found = await asking('fetch', () => docker.listImages({ filters: { label: [`${labelKey}=${image.key}`] } }));
-    return found[0]?.Id ?? null;
+    for (const { Id } of found) if (await tarOf(Id) === `sha256:${image.tarSha256}`) return Id;
+    return null;
+  }
+
+  /** The digest of an image's one layer, which is that of its uncompressed tar; an id always means the same layer. */
+  async function tarOf(id: string): Promise<string | null> {
+    const known = tars.get(id);
+    if (known !== undefined) return known;
+    const { RootFS } = await asking('fetch', () => docker.getImage(id).inspect());
+    const layers = RootFS?.Layers ?? [];
+    const tar = layers.length === 1 ? layers[0] ?? null : null;
+    tars.set(id, tar);
+    return tar;
   }
 
   async function load(image: ImageInput, open: () => Promise<NodeJS.ReadableStream>): Promise<string> {
@@ -39,8 +55,8 @@ export function imageStore(docker: Docker): ImageStore {
     async ensure(image, open) {
       const known = await find(image);
       if (known !== null) return known;
-      const going = loading.get(image.key) ?? load(image, open).finally(() => loading.delete(image.key));
-      loading.set(image.key, going);
+      const going = loading.get(image.tarSha256) ?? load(image, open).finally(() => loading.delete(image.tarSha256));
+      loading.set(image.tarSha256, going);
       return going;
     },
   };

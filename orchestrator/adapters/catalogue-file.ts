@@ -52,7 +52,15 @@ export function fileCatalogue({ imagesFolder, cacheFolder, blobs, pool }: Catalo
     return record;
   }
 
+  /**
+   * The first tar of a key stays for as long as its blob is here: attempts ran in it and provenance names it, though
+   * set-up may have made the image again, with the same key and other bytes.
+   */
   async function register(record: ImageRecord, tar: string): Promise<void> {
+    const kept = await pool.query(
+      'select from image join blob on blob.sha256 = image.tar_sha256 where name = $1 and key = $2', [record.name, record.key],
+    );
+    if (kept.rowCount === 1) return;
     if (!await blobs.has(record.tarSha256)) {
       await blobs.putFile(tar, { sha256: record.tarSha256, trusted: { bytes: record.bytes } });
     }
