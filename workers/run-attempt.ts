@@ -64,6 +64,8 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   const built = await scope.step(box, buildCommand({
     buildSystem, target, sourceDateEpoch, project, version, msMax: spec.limits.stepMsMax,
   }), judgeBuild);
+  // The build ran as the same user: what it left in place of the farm's scripts must not judge its wheel.
+  await box.put(scope.ports.scripts);
   const repaired = await scope.step(box, repairCommand({ wheel: built.wheel, target, sourceDateEpoch }), judgeRepair);
   const audited = await scope.step(box, auditCommand({ wheel: repaired.wheel, target, project, version }), judgeAudit);
   const file = join(scope.folder, 'wheel');
