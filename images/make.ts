@@ -7,25 +7,27 @@ import { createReadStream, createWriteStream } from 'node:fs';
 import { mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { basename, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import Docker from 'dockerode';
-import { pack, type Pack } from 'tar-stream';
+import { pack } from 'tar-stream';
 import { ensureBinfmt } from './binfmt.ts';
 import { unpackRoot } from './bootstrap.ts';
 import { loadLayer, withContainer, type Workbench } from './docker.ts';
 import { loadImage } from './load.ts';
+import { ownMark } from './owner.ts';
 import { imageFolder, readRecord } from './record.ts';
 import {
   architectureOf, imageEpoch, imageKey, imagesFolder, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf,
 } from './recipes.ts';
-import { runtimeKey, runtimePath } from './runtime.ts';
+import { addFile, ensureRuntime, runtimeUnits } from './runtime.ts';
+import { Slots } from './slots.ts';
+import { makingName, makingRepository, sweep } from './sweep.ts';
 import type { ImageRecord, Interpreter, MakeOptions, Recipe } from './types.ts';
 import { ensureWheels, fileDigest } from './wheels.ts';
 
 /** A container that sees no network, for everything that is not Debian's or pip's download. */
 const sealed: Docker.HostConfig = { NetworkMode: 'none' };
 
-interface Bench { readonly docker: Docker; readonly options: MakeOptions; readonly recipe: Recipe; readonly folder: string }
+interface Bench { readonly docker: Docker; readonly options: MakeOptions; readonly recipe: Recipe; readonly folder: string; readonly mark: string }
 
 /** Names of the images that must be there before this one. */
 export function neededFor(recipe: Recipe): string[] {
@@ -40,62 +42,101 @@ function isCurrent(record: ImageRecord | undefined, recipe: Recipe, cacheFolder:
 }
 
 /**
- * Makes one image, and first those it needs; returns the existing record where nothing changed.
+ * Makes one image, and those it needs; returns the existing record where nothing changed.
  * @errors with what to do where neither Docker nor the host can unpack a Debian root
  */
 export async function makeImage(name: string, options: MakeOptions, docker = new Docker()): Promise<ImageRecord> {
   const recipe = readRecipes().get(name);
   if (!recipe) throw new Error(`recipes.json has no image named ${name}`);
-  const needed: ImageRecord[] = [];
-  for (const other of neededFor(recipe)) needed.push(await makeOnce(other, options, docker));
+  const needed = Promise.all(neededFor(recipe).map((other) => makeOnce(other, options, docker)));
+  needed.catch(() => undefined); // whoever needs them hears of it
   const known = readRecord(options.cacheFolder, name);
-  if (isCurrent(known, recipe, options.cacheFolder)) return known;
+  if (known?.recipeSha256 === recipeDigest(recipe)) {
+    await needed;
+    if (isCurrent(known, recipe, options.cacheFolder)) return known;
+  }
   const parent = join(options.cacheFolder, 'images');
-  const folder = join(parent, `.making-${name}-${randomBytes(6).toString('hex')}`);
-  await mkdir(folder, { recursive: true });
+  const mark = makingName(ownMark(), randomBytes(6).toString('hex'));
+  const folder = join(parent, `.making-${mark}`);
   try {
-    const record = await make({ docker, options, recipe, folder }, needed);
+    const record = await make({ docker, options, recipe, folder, mark }, needed);
     const place = imageFolder(options.cacheFolder, name);
     await rm(place, { recursive: true, force: true });
     await rename(join(folder, 'made'), place);
+    options.onProgress?.({ image: name, step: 'made', note: `${Math.round(record.bytes / 1e6)} MB` });
     return { ...record, tarPath: join(place, 'root.tar') };
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 
-async function make(bench: Bench, needed: readonly ImageRecord[]): Promise<ImageRecord> {
-  const { docker, options, recipe, folder } = bench;
+/** Roots are unpacked two at a time, in the order in which images are asked for: the first is ready early. */
+const unpacking = new Slots(2);
+const swept = new Map<string, Promise<number>>();
+
+/** Once a process and cache: leftovers can only be of processes that ended before. */
+async function sweepOnce(folders: readonly string[], docker: Docker): Promise<void> {
+  const begun = swept.get(folders.join()) ?? sweep(folders, docker);
+  swept.set(folders.join(), begun);
+  await begun;
+}
+
+async function make(bench: Bench, others: Promise<readonly ImageRecord[]>): Promise<ImageRecord> {
+  const { docker, options, recipe, folder, mark } = bench;
   const say = (step: string) => (note: string): void => options.onProgress?.({ image: recipe.name, step, note });
-  const unpacked = await unpackRoot(recipe, folder, docker, options, say('unpack'));
-  const raw = { path: unpacked.tarPath, bytes: (await stat(unpacked.tarPath)).size, sha256: await fileDigest(unpacked.tarPath) };
-  const architecture = architectureOf(recipe);
-  const rawTag = `wheelfarm-making/${recipe.name}:${basename(folder).slice(-12)}`;
-  const rawId = await loadLayer(docker, raw, { tag: rawTag, architecture: architecture.docker, environment: [], labels: {} });
+  const rows = rowsOf(recipe.name);
+  const runtime = compiledRuntime(bench, say);
+  runtime.catch(() => undefined); // awaited below; until then another failure may come first
+  const unpacked = await unpacking.use(async () => {
+    await sweepOnce([join(options.cacheFolder, 'images'), join(options.cacheFolder, 'runtime')], docker);
+    await mkdir(folder, { recursive: true });
+    return unpackRoot(recipe, folder, docker, options, say('unpack'));
+  });
+  const raw = {
+    path: unpacked.tarPath, bytes: (await stat(unpacked.tarPath)).size, sha256: await fileDigest(unpacked.tarPath, options.signal),
+  };
+  const rawTag = `${makingRepository}/${recipe.name}:${mark}`;
+  const loaded = recipe.finishedIn ? undefined : await loadLayer(docker, raw,
+    { tag: rawTag, architecture: architectureOf(recipe).docker, environment: [], labels: {} }, options.signal);
   const made = join(folder, 'made');
   await mkdir(made);
   const tarPath = join(made, 'root.tar');
-  const finisher = needed.find((image) => image.name === recipe.finishedIn);
+  const root = recipe.finishedIn ? '/stage/root' : '';
   try {
-    const wheels = await ensureWheels(docker, options, say('wheels'), async () => (finisher ? loadImage(finisher, docker) : rawTag));
-    const workshop = finisher ? await loadImage(finisher, docker) : rawTag;
+    const workshop = recipe.finishedIn ? await loadImage(await makeOnce(recipe.finishedIn, options, docker), docker) : rawTag;
+    const wheels = await ensureWheels(docker, options, say('wheels'), async () => workshop);
+    const [needed, compiled] = [await others, await runtime];
     await withContainer(docker, workshop, sealed, options.signal, async (container) => {
-      await fill(container, bench, wheels, needed, finisher ? raw.path : undefined);
-      await finish(container, bench, finisher ? '/stage/root' : '', say('finish'));
-      options.onProgress?.({ image: recipe.name, step: 'pack', note: `about ${Math.round(recipe.expect.bytes / 1e6)} MB` });
-      await container.run(packWords(finisher ? '/stage/root' : '/'), { out: createWriteStream(tarPath) });
+      await fill(container, bench, needed, { wheels: rows.length > 0 ? [...wheels.values()] : [], runtime: compiled,
+        ...(recipe.finishedIn ? { root: raw.path } : {}) });
+      const onLine = (line: string): void => { if (line.startsWith('step ')) say('finish')(line.slice(5)); };
+      say('finish')('started');
+      await container.run(['/usr/bin/python3', '-IS', '/stage/finish.py', root], { onLine });
+      say('pack')(`about ${Math.round(recipe.expect.bytes / 1e6)} MB`);
+      await container.run(packWords(root || '/'), { out: createWriteStream(tarPath) });
     });
     return await keep(bench, needed, { tarPath, unpacked, wheel: wheels.get('packaging')! });
   } finally {
-    await docker.getImage(rawTag).remove({ force: true }).catch(() => docker.getImage(rawId).remove({ force: true }).catch(() => undefined));
+    if (loaded) await docker.getImage(rawTag).remove({ force: true }).catch(() => undefined);
   }
 }
 
-/** Puts recipe files, wheels, rows and what other images recorded under /stage. */
-async function fill(
-  container: Workbench, bench: Bench, wheels: ReadonlyMap<string, string>, needed: readonly ImageRecord[], rawPath?: string,
-): Promise<void> {
-  const { recipe, options } = bench;
+/** zig's runtime for the rows, begun as soon as a test image of this machine is there to compile in. */
+async function compiledRuntime({ docker, options, recipe }: Bench, say: (step: string) => (note: string) => void): Promise<string[]> {
+  const rows = rowsOf(recipe.name);
+  const native = rows.find((row) => row.testImage && row.architecture === recipe.architecture)?.testImage;
+  if (rows.length > 0 && !native) throw new Error(`catalogue.json: no row of ${recipe.name} is tested on ${recipe.architecture}`);
+  const image = async (): Promise<string> => loadImage(await makeOnce(native!, options, docker), docker);
+  return ensureRuntime(runtimeUnits(rows), docker, options,
+    { image, wheels: async () => ensureWheels(docker, options, say('wheels'), image), say: say('runtime') });
+}
+
+/** Paths of what goes into the container beside the recipe's files; `root` is a tar of another machine's root. */
+interface Filling { readonly wheels: readonly string[]; readonly runtime: readonly string[]; readonly root?: string }
+
+/** Puts recipe files, wheels, runtime, rows and what other images recorded under /stage. */
+async function fill(container: Workbench, bench: Bench, needed: readonly ImageRecord[], filling: Filling): Promise<void> {
+  const { recipe } = bench;
   const tar = pack();
   const sent = container.put(tar, '/');
   for (const file of ['interpreter.py', 'cross-debian/requirements.txt', ...recipe.files]) {
@@ -105,33 +146,11 @@ async function fill(
   tar.entry({ name: 'stage/rows.json' },
     JSON.stringify({ epoch: imageEpoch, rows: rowsOf(recipe.name), architectures: readArchitectures(), interpreters }));
   tar.entry({ name: 'stage/root', type: 'directory', mode: 0o755 });
-  if (rowsOf(recipe.name).length > 0) {
-    for (const path of wheels.values()) await addFile(tar, `stage/wheels/${basename(path)}`, path);
-    const runtime = runtimePath(options.cacheFolder, runtimeKey(rowsOf(recipe.name)));
-    if (await stat(runtime).then(() => true, () => false)) await addFile(tar, 'stage/zig-cache.tar', runtime);
-  }
+  for (const path of filling.wheels) await addFile(tar, `stage/wheels/${basename(path)}`, path);
+  for (const path of filling.runtime) await addFile(tar, `stage/runtime/${basename(path)}`, path);
   tar.finalize();
   await sent;
-  if (rawPath) await container.put(createReadStream(rawPath), '/stage/root');
-}
-
-async function addFile(tar: Pack, name: string, path: string): Promise<void> {
-  await pipeline(createReadStream(path), tar.entry({ name, size: (await stat(path)).size }));
-}
-
-/** Runs the family's finish.py; keeps a newly compiled zig runtime for the other suites. */
-async function finish(container: Workbench, bench: Bench, root: string, say: (note: string) => void): Promise<void> {
-  const { recipe, options } = bench;
-  const onLine = (line: string): void => { if (line.startsWith('step ')) say(line.slice(5)); };
-  await container.run(['/usr/bin/python3', '-IS', '/stage/finish.py', root], { onLine });
-  const rows = rowsOf(recipe.name);
-  if (rows.length === 0) return;
-  const runtime = runtimePath(options.cacheFolder, runtimeKey(rows));
-  if (await stat(runtime).then(() => true, () => false)) return;
-  await mkdir(join(options.cacheFolder, 'runtime'), { recursive: true });
-  const fresh = join(bench.folder, 'zig-cache.tar');
-  await container.run(['tar', '-C', '/opt/wheelfarm', '--sort=name', '-cf', '-', 'zig-cache'], { out: createWriteStream(fresh) });
-  await rename(fresh, runtime);
+  if (filling.root) await container.put(createReadStream(filling.root), '/stage/root');
 }
 
 /** One tar of a whole root: sorted, one time, no names of this machine. */
@@ -164,6 +183,7 @@ async function keep(bench: Bench, needed: readonly ImageRecord[], found: Finishe
 
 async function askInterpreter(docker: Docker, record: ImageRecord, wheel: string, options: MakeOptions): Promise<Interpreter> {
   await ensureBinfmt([record.architecture], {
+    docker,
     onLine: (note) => options.onProgress?.({ image: record.name, step: 'binfmt', note }),
     ...(options.signal ? { signal: options.signal } : {}),
   });
@@ -183,33 +203,35 @@ async function askInterpreter(docker: Docker, record: ImageRecord, wheel: string
 
 /** Makings under way in this process: two that need the same image wait for one making. */
 const underWay = new Map<string, Promise<ImageRecord>>();
-let crossTurn: Promise<unknown> = Promise.resolve();
 
 async function makeOnce(name: string, options: MakeOptions, docker: Docker): Promise<ImageRecord> {
   const place = imageFolder(options.cacheFolder, name);
   const known = underWay.get(place);
   if (known) return known;
-  const begun = begin(name, options, docker).finally(() => underWay.delete(place));
+  const begun = makeImage(name, options, docker).finally(() => underWay.delete(place));
   underWay.set(place, begun);
   return begun;
 }
 
-/** Cross images wait for each other: the first compiles zig's runtime with all cores, the others use it. */
-async function begin(name: string, options: MakeOptions, docker: Docker): Promise<ImageRecord> {
-  if (rowsOf(name).length === 0) return makeImage(name, options, docker);
-  const mine = crossTurn.then(() => makeImage(name, options, docker));
-  crossTurn = mine.catch(() => undefined);
-  return mine;
-}
+/** How long an aborted making may take to clean up; what it leaves is swept by the next. @unit milliseconds */
+const cleaningMsMax = 1500;
 
 /**
  * Makes what is missing of the named images (all when none is named); an image that is current costs a few stats.
- * @errors the first failure; what was made until then is kept
+ * @errors the first failure, once the others have ended, so that what they make is kept; the signal's reason within 2 s
  */
 export async function ensureImages(options: MakeOptions & { names: readonly string[]; docker?: Docker }): Promise<ImageRecord[]> {
   const names = options.names.length > 0 ? options.names : [...readRecipes().keys()];
   const docker = options.docker ?? new Docker();
-  return Promise.all(names.map((name) => makeOnce(name, options, docker)));
+  const makings = names.map((name) => makeOnce(name, options, docker));
+  const ended = Promise.allSettled(makings);
+  const { signal } = options;
+  const aborted = new Promise<void>((resolve) => {
+    signal?.addEventListener('abort', () => setTimeout(resolve, cleaningMsMax), { once: true });
+  });
+  await Promise.race([ended, aborted]);
+  signal?.throwIfAborted();
+  return Promise.all(makings);
 }
 
 if (import.meta.main) {
@@ -219,7 +241,7 @@ if (import.meta.main) {
   const cacheFolder = folder ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'wheelfarm');
   const mirror = process.env['WHEELFARM_DEBIAN_MIRROR'];
   const stop = new AbortController();
-  process.once('SIGINT', () => stop.abort(new Error('interrupted')));
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('interrupted')));
   const docker = new Docker();
   const records = await ensureImages({
     names: words, cacheFolder, docker, signal: stop.signal, ...(mirror ? { debianMirror: mirror } : {}),

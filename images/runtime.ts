@@ -1,17 +1,91 @@
-/** zig's compiled C and C++ runtime: half a minute of work a target, so images share it. */
-import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { imagesFolder, readRequirements } from './recipes.ts';
-import type { ImageRow } from './types.ts';
+/** zig's compiled C and C++ runtime: half a minute of work a target, done once and shared by all images. */
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs';
+import { mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import type Docker from 'dockerode';
+import { pack, type Pack } from 'tar-stream';
+import { withContainer } from './docker.ts';
+import { ownMark } from './owner.ts';
+import { imageEpoch, imagesFolder, readRequirements } from './recipes.ts';
+import { Slots } from './slots.ts';
+import { makingName } from './sweep.ts';
+import type { ImageRow, MakeOptions } from './types.ts';
 
-/** Hex SHA-256 of all that decides the runtime: zig, the targets and the script that compiles it. */
-export function runtimeKey(rows: readonly ImageRow[]): string {
-  const targets = [...new Set(rows.map((row) => row.zigTarget))].toSorted();
+const script = join(imagesFolder, 'cross-debian/runtime.py');
+/** zig uses all cores for C++ and one for the rest: two at a time fill two cores. */
+const compiling = new Slots(2);
+const underWay = new Map<string, Promise<string>>();
+
+/** What is compiled and kept on its own: each target of zig, and the tools that belong to none. */
+export const runtimeUnits = (rows: readonly ImageRow[]): string[] =>
+  rows.length === 0 ? [] : ['tools', ...new Set(rows.map((row) => row.zigTarget).toSorted())];
+
+/** Hex SHA-256 of all that decides a unit's runtime: zig, the target and the script that compiles it. */
+export function runtimeKey(unit: string): string {
   const zig = readRequirements().find((requirement) => requirement.name === 'ziglang');
-  const script = readFileSync(join(imagesFolder, 'cross-debian/runtime.py'), 'utf8');
-  return createHash('sha256').update(JSON.stringify([zig, targets, script])).digest('hex');
+  return createHash('sha256').update(JSON.stringify([zig, unit, imageEpoch, readFileSync(script, 'utf8')])).digest('hex');
 }
 
-/** Where a compiled runtime is kept. */
-export const runtimePath = (cacheFolder: string, key: string): string => join(cacheFolder, 'runtime', `zig-${key.slice(0, 16)}.tar`);
+/** Where the compiled runtime of a unit is kept. */
+export const runtimePath = (cacheFolder: string, unit: string): string =>
+  join(cacheFolder, 'runtime', `zig-${unit}-${runtimeKey(unit).slice(0, 16)}.tar`);
+
+/**
+ * Compiles what is missing of the units, two at a time; each is kept as soon as it is compiled.
+ * @param wheels paths of the pinned wheels, asked only when something is missing
+ * @param image a loaded image of this machine with Python, asked only when something is missing
+ * @returns paths of tars that hold zig-cache/
+ */
+export async function ensureRuntime(
+  units: readonly string[], docker: Docker, options: MakeOptions,
+  from: { wheels: () => Promise<ReadonlyMap<string, string>>; image: () => Promise<string>; say: (note: string) => void },
+): Promise<string[]> {
+  return Promise.all(units.map((unit) => {
+    const path = runtimePath(options.cacheFolder, unit);
+    const begun = underWay.get(path) ?? (async (): Promise<string> => {
+      if (existsSync(path)) return path;
+      const [wheels, image] = [await from.wheels(), await from.image()];
+      await compiling.use(async () => compile(unit, path, { docker, options, zig: wheels.get('ziglang')!, image, say: from.say }));
+      return path;
+    })().finally(() => underWay.delete(path));
+    underWay.set(path, begun);
+    return begun;
+  }));
+}
+
+interface Compiling {
+  readonly docker: Docker; readonly options: MakeOptions; readonly zig: string; readonly image: string;
+  readonly say: (note: string) => void;
+}
+
+async function compile(unit: string, path: string, { docker, options, zig, image, say }: Compiling): Promise<void> {
+  const folder = join(options.cacheFolder, 'runtime');
+  await mkdir(folder, { recursive: true });
+  const fresh = join(folder, `.making-${makingName(ownMark(), randomBytes(6).toString('hex'))}`);
+  const since = performance.now();
+  say(unit === 'tools' ? 'compiling zig\'s tools' : `compiling the C and C++ runtime of ${unit}`);
+  try {
+    await withContainer(docker, image, { NetworkMode: 'none' }, options.signal, async (bench) => {
+      const tar = pack();
+      const sent = bench.put(tar, '/');
+      tar.entry({ name: 'stage/runtime.py' }, await readFile(script));
+      await addFile(tar, `stage/wheels/${basename(zig)}`, zig);
+      tar.finalize();
+      await sent;
+      await bench.run(['/usr/bin/python3', '-IS', '/stage/runtime.py', String(imageEpoch), unit]);
+      await bench.run(['tar', '-C', '/opt/wheelfarm', '--sort=name', `--mtime=@${imageEpoch}`, '--numeric-owner', '-cf', '-', 'zig-cache'],
+        { out: createWriteStream(fresh) });
+    });
+    await rename(fresh, path);
+    say(`${unit === 'tools' ? 'tools' : `runtime of ${unit}`} compiled in ${((performance.now() - since) / 1000).toFixed(0)} s`);
+  } finally {
+    await rm(fresh, { force: true });
+  }
+}
+
+/** Adds one file of this machine to a tar that is being written. */
+export async function addFile(tar: Pack, name: string, path: string): Promise<void> {
+  await pipeline(createReadStream(path), tar.entry({ name, size: (await stat(path)).size }));
+}

@@ -44,7 +44,8 @@ def prepare_cache():
     fresh = f'{cache}.{os.getpid()}'
     os.makedirs(fresh + '/o')
     os.mkdir(fresh + '/tmp')
-    shutil.copytree(BAKED + '/h', fresh + '/h', copy_function=shutil.copyfile)
+    for name in ('b', 'h'):
+        shutil.copytree(f'{BAKED}/{name}', f'{fresh}/{name}', copy_function=shutil.copyfile)
     for name in os.listdir(BAKED + '/o'):
         os.symlink(f'{BAKED}/o/{name}', f'{fresh}/o/{name}')
     try:

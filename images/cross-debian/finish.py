@@ -2,7 +2,7 @@
 """Turns the unpacked Debian root into the cross image. Runs in a container of that root, without network.
 
 Reads /stage: wheels/, requirements.txt, rows.json ({"epoch", "rows", "architectures", "interpreters"}),
-compiler.py, runtime.py, sysroot.py and, when another image made it already, zig-cache.tar.
+compiler.py, runtime.py, sysroot.py and runtime/*.tar, zig's runtime for every target of the rows.
 Writes below /opt/wheelfarm: venv, zig, zig-cache, bin, sysroots, targets.
 """
 import glob
@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import zipfile
 
 sys.path.insert(0, '/stage')
 import runtime  # noqa: E402
@@ -41,12 +40,7 @@ def install_tools():
     run(f'{HOME}/venv/bin/python', f'{pip}/pip', '--no-cache-dir', 'install', '--no-index', '--no-compile', '--quiet',
         '--require-hashes', '--find-links', '/stage/wheels', '-r', '/tmp/tools.txt')
     os.unlink('/tmp/tools.txt')
-    [zig] = glob.glob('/stage/wheels/ziglang-*.whl')
-    with zipfile.ZipFile(zig) as archive:
-        archive.extractall('/tmp/zig')
-    shutil.move('/tmp/zig/ziglang', f'{HOME}/zig')
-    shutil.rmtree('/tmp/zig')
-    os.chmod(ZIG, 0o755)
+    runtime.install_zig(STAGE['epoch'])
 
 
 def install_compilers():
@@ -97,13 +91,6 @@ def computed_interpreter(row):
          row['architecture']], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
-def settle_times(epoch):
-    """Gives zig's files the time they will have in the image: zig compares times before it hashes."""
-    for folder, _, names in os.walk(f'{HOME}/zig'):
-        for name in names:
-            os.utime(os.path.join(folder, name), (epoch, epoch), follow_symlinks=False)
-
-
 STAGE = json.load(open('/stage/rows.json', encoding='utf-8'))
 
 
@@ -111,17 +98,18 @@ def main():
     say('tools')
     install_tools()
     install_compilers()
-    settle_times(STAGE['epoch'])
     say('runtime')
-    zig_targets = sorted({row['zigTarget'] for row in STAGE['rows']})
-    runtime.warm(zig_targets)
+    runtime.unpack()
     say('sysroots')
+    # The probes of the sysroots fill a cache of their own: the image's keeps just what was compiled for it.
+    os.environ['ZIG_GLOBAL_CACHE_DIR'] = os.environ['ZIG_LOCAL_CACHE_DIR'] = '/tmp/probes'
+    shutil.copytree(runtime.CACHE, '/tmp/probes')
     os.makedirs(f'{HOME}/targets')
     for row in STAGE['rows']:
         made = sysroot.make_sysroot(row, STAGE['architectures'][row['architecture']], f'{HOME}/debs', ZIG)
         with open(f"{HOME}/targets/{row['target']}.json", 'w', encoding='utf-8') as stream:
             json.dump(describe(row, made), stream, indent=1, sort_keys=True)
-    runtime.prune()
+    shutil.rmtree('/tmp/probes')
     shutil.rmtree(f'{HOME}/debs')
     say('bytecode')
     version = STAGE['rows'][0]['python']
