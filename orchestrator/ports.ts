@@ -2,12 +2,14 @@
 import type {
   AttemptView, BuildRequest, BuildView, CellInputs, PlanView, SourceView,
 } from './contract/api.ts';
+import type { EditPreview, EditPreviewRequest, EditRequest, EditView } from './contract/edits.ts';
 import type { CellLimits } from './contract/limits.ts';
 import type { ReleaseOrder } from './contract/messages.ts';
 import type {
   LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
 } from './contract/worker.ts';
 import type { CatalogueRow, Locked, Plan, PlanRow, PolicyLine, Tested } from './domain/plan.ts';
+import type { RespinOrigin } from './domain/edit-statement.ts';
 import type { Failure, Step } from './domain/failure.ts';
 
 /**
@@ -72,6 +74,8 @@ export interface Workflows {
   startSdist(sourceId: string): Promise<void>;
   cancelRelease(buildId: string): Promise<void>;
   cancelSdist(sourceId: string): Promise<void>;
+  startEdit(editId: string): Promise<void>;
+  cancelEdit(editId: string): Promise<void>;
   isOpen(workflowId: string): Promise<boolean>;
 }
 
@@ -103,6 +107,8 @@ export interface Signer {
   signRelease(order: {
     readonly plan: Plan; readonly planSha256: string; readonly buildId: string; readonly files: readonly FileToSign[];
   }): Promise<readonly SignedStatement[]>;
+  /** A publish attestation and a respin's provenance for each wheel of an edit. */
+  signRespins(origins: readonly RespinOrigin[]): Promise<readonly SignedStatement[]>;
   /** ClientTrustConfig JSON text. */
   trustConfig(): Promise<{ readonly json: string; readonly fingerprint: string }>;
   readonly identity: string;
@@ -128,6 +134,14 @@ export interface FileToPublish {
   readonly metadataSha256: string | null;
   readonly target: string | null;
   readonly attemptId: string | null;
+  /** Set for a wheel of an edit: the edit, the file that it changed, and the build that made that one. */
+  readonly edit?: { readonly id: string; readonly originalSha256: string; readonly buildId: string };
+}
+
+/** What is published together. */
+export interface PublishOrder {
+  readonly project: string; readonly displayName: string; readonly version: string; readonly buildId: string;
+  readonly files: readonly FileToPublish[];
 }
 
 /**
@@ -137,10 +151,7 @@ export interface FileToPublish {
  */
 export interface Index {
   /** @errors FARM_PUBLISH_CONFLICT */
-  publish(order: {
-    readonly project: string; readonly displayName: string; readonly version: string; readonly buildId: string;
-    readonly files: readonly FileToPublish[];
-  }): Promise<{ readonly serial: number; readonly listed: 'yes' | 'pending' }>;
+  publish(order: PublishOrder): Promise<{ readonly serial: number; readonly listed: 'yes' | 'pending' }>;
   published(project: string, version: string): Promise<readonly string[]>;
 }
 
@@ -214,6 +225,33 @@ export interface Records {
   /** Ends a build and whatever of its cells is still open. */
   endBuild(buildId: string, state: 'succeeded' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
   recordSdistFailure(sourceId: string, failure: Failure): Promise<void>;
+}
+
+/** What edits of published metadata do for the API. */
+export interface Edits {
+  /** What an edit would do; writes nothing of it. @errors FARM_WHAT_UNCLEAR, FARM_EDIT_*, FARM_WHEEL_BROKEN */
+  preview(request: EditPreviewRequest): Promise<EditPreview>;
+  /** @errors as `preview`; FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL */
+  start(request: EditRequest): Promise<EditView>;
+  view(id: string): Promise<EditView>;
+  newest(limit: number): Promise<readonly EditView[]>;
+  /** An edit that is being published is not cancelled any more. */
+  cancel(id: string, by: string): Promise<void>;
+}
+
+/** Edits that activities read and move. Laws: as `Records`; an ended edit that was not published leaves no wheels. */
+export interface EditRecords {
+  /**
+   * Makes every wheel of the edit and records it. Equal calls give equal bytes.
+   * @errors FARM_EDIT_*, FARM_WHEEL_BROKEN, FARM_ENDED
+   */
+  prepare(editId: string): Promise<void>;
+  /** The wheels that have no attestation yet. @errors FARM_ENDED */
+  toSign(editId: string): Promise<readonly RespinOrigin[]>;
+  /** @errors FARM_EDIT_STALE where the release got other files meanwhile; FARM_ENDED */
+  toPublish(editId: string): Promise<PublishOrder>;
+  /** Ends an edit that is running; any other stays as it is. */
+  end(editId: string, state: 'published' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
 }
 
 /** A lease whose id and secret were right. */

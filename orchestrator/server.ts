@@ -3,16 +3,19 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { folderBlobs } from './adapters/blobs-fs.ts';
+import { composedBlobs } from './adapters/blobs-composed.ts';
 import { startSweeper } from './adapters/builds-sweeper.ts';
 import { prismaBuilds, type BuildPorts } from './adapters/builds.ts';
 import { prismaSources } from './adapters/builds-sources.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
+import { prismaEdits } from './adapters/edits.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { indexStatements } from './adapters/index-statements.ts';
 import { pageCache } from './adapters/page-cache.ts';
 import { prismaAttempts, prismaTallies } from './adapters/prisma/attempts.ts';
 import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
+import { prismaEditRecords } from './adapters/prisma/edit-records.ts';
 import { prismaRecords } from './adapters/prisma/records.ts';
 import { prismaWorkerDoor } from './adapters/prisma/worker-door.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
@@ -24,6 +27,7 @@ import { upstreamHttp } from './adapters/upstream-http.ts';
 import { lateUpstream } from './adapters/upstream-late.ts';
 import { upstreamIndex } from './adapters/upstream.ts';
 import { makeApp } from './api/app.ts';
+import { editRoutes } from './api/routes/edits.ts';
 import { registerIndexRoutes } from './api/routes/index-routes.ts';
 import { isLoopback, readConfig } from './config.ts';
 
@@ -51,6 +55,10 @@ const ports: BuildPorts = {
   builder: `wheelfarm ${version}`, index: `${config.url}/simple/`,
 };
 const builds = prismaBuilds(ports);
+const edits = prismaEdits({
+  database, blobs, workflows, upstream, clock, records: prismaEditRecords({ database, blobs }),
+  builder: ports.builder, index: ports.index,
+});
 
 const app = await makeApp({
   guard: {
@@ -63,15 +71,15 @@ const app = await makeApp({
   },
   builds, attempts: prismaAttempts(ports), sources: prismaSources(ports), tallies: prismaTallies(database),
   door: prismaWorkerDoor(ports), onFault: say,
-  more: [(server) => registerIndexRoutes(server, {
-    pages, upstream, blobs, signer, builds,
+  more: [(server) => editRoutes(server, { edits }), (server) => registerIndexRoutes(server, {
+    pages, upstream, signer, builds, blobs: composedBlobs(blobs, pool),
     statements: indexStatements(pool, { identity: signer.identity, issuer: signer.issuer }),
   })],
 });
 await pages.start();
 // Pages hold absolute links: another port or address writes them again.
 await indexPostgres({ pool, clock, origin: () => config.url }).refresh().catch(say);
-const stopSweeper = startSweeper(ports, say);
+const stopSweeper = startSweeper(ports, say, [() => edits.sweep()]);
 await app.listen({ host: config.listen, port: config.port });
 console.log(`ready: ${config.url}`);
 

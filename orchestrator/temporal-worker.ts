@@ -1,13 +1,15 @@
-/** Composition root of the orchestrator: the release workflows and the control activities. */
+/** Composition root of the orchestrator: the workflows of releases and edits and the control activities. */
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { controlActivities } from './activities/control.ts';
+import { editActivities } from './activities/edits.ts';
 import { folderBlobs } from './adapters/blobs-fs.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { wheelDescriber } from './adapters/describer.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
+import { prismaEditRecords } from './adapters/prisma/edit-records.ts';
 import { prismaRecords } from './adapters/prisma/records.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
@@ -29,16 +31,22 @@ const catalogue = fileCatalogue({
 const authority = await openLocalAuthority({ folder: config.keysFolder, farmId: config.farmId, now });
 const connection = await NativeConnection.connect({ address: config.temporalAddress });
 
+const shared = {
+  records: prismaRecords({ database, changes, blobs }),
+  signer: localSigner({ authority, log: pgLogStore(database.pool) }),
+  index: indexPostgres({ pool: database.pool, clock: { now }, origin: () => config.url }),
+};
+
 const worker = await Worker.create({
   connection,
   taskQueue: controlQueue,
   workflowBundle: await workflowBundle(import.meta.dirname, config.cacheFolder),
-  activities: controlActivities({
-    records: prismaRecords({ database, changes, blobs }),
-    signer: localSigner({ authority, log: pgLogStore(database.pool) }),
-    index: indexPostgres({ pool: database.pool, clock: { now }, origin: () => config.url }),
-    describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
-  }),
+  activities: {
+    ...controlActivities({
+      ...shared, describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
+    }),
+    ...editActivities({ ...shared, edits: prismaEditRecords({ database, blobs }) }),
+  },
   // Describing is hashing and deflating on few cores; more at once would only hold more memory.
   maxConcurrentActivityTaskExecutions: 8,
   maxCachedWorkflows: 20,

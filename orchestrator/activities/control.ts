@@ -22,7 +22,8 @@ export function asApplicationFailure(error: unknown): unknown {
   return ApplicationFailure.create({ type: code, message, nonRetryable: retry === 'never', details: [error.failure] });
 }
 
-async function bordered<T>(work: () => Promise<T>): Promise<T> {
+/** Work whose expected failures become Temporal's. */
+export async function bordered<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
@@ -30,7 +31,8 @@ async function bordered<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-const knownCode = (code: string): FailureCode => (code in cards ? code as FailureCode : 'FARM_INTERNAL');
+/** A code that crossed Temporal as text. */
+export const knownCode = (code: string): FailureCode => (code in cards ? code as FailureCode : 'FARM_INTERNAL');
 
 /** The control activities over their ports. */
 export const controlActivities = ({ records, signer, index, describer }: ControlPorts): ControlActivities => ({

@@ -11,13 +11,18 @@ const rowsAtOnce = 200;
 /**
  * Starts what has a row and no workflow, asks again for cancels that did not arrive, and ends what has lost its
  * workflow for good. Sweeps at once and every 30 seconds, collects blobs every hour; the answer stops it.
+ * @shape more: sweeps of other parts, at the same times
  */
-export function startSweeper(ports: BuildPorts, onError: (error: unknown) => void): () => void {
+export function startSweeper(
+  ports: BuildPorts, onError: (error: unknown) => void, more: readonly (() => Promise<void>)[] = [],
+): () => void {
   let busy = false;
   const turn = (): void => {
     if (busy) return;
     busy = true;
-    sweep(ports).catch(onError).finally(() => { busy = false; });
+    Promise.allSettled([sweep(ports), ...more.map((one) => one())])
+      .then((all) => { for (const one of all) if (one.status === 'rejected') onError(one.reason); })
+      .finally(() => { busy = false; });
   };
   turn();
   const timers = [

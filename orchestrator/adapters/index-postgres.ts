@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from 'pg';
 import { limits } from '../contract/limits.ts';
 import { fail } from '../domain/failure.ts';
-import type { Clock, FileToPublish, Index } from '../ports.ts';
+import type { Clock, FileToPublish, Index, PublishOrder } from '../ports.ts';
 import { fileUrl, renderServed, type PageFile } from './index-render.ts';
 
 export interface IndexPostgresParts {
@@ -15,8 +15,6 @@ export interface IndexPostgresParts {
 export const indexChannel = 'farm_index';
 
 const pollMs = 20;
-
-type PublishOrder = Parameters<Index['publish']>[0];
 
 /**
  * The index in Postgres: files, page and serial in one transaction under the lock on the row of `index_head`.
@@ -118,16 +116,17 @@ async function insertFiles(
   const { order, fresh } = write;
   await client.query(
     `insert into file (filename, sha256, bytes, project, version, kind, requires_python, metadata_sha256, target,
-       attempt_id, upload_time, build_id, serial)
-     select one.*, $10::timestamptz at time zone 'utc', $11, $12
+       attempt_id, build_id, edit_id, original_sha256, upload_time, serial)
+     select one.*, $10::timestamptz at time zone 'utc', $11
      from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-       $9::text[], $13::text[]) as one`,
+       $9::text[], $12::text[], $13::text[], $14::text[], $15::text[]) as one`,
     [
       fresh.map((file) => file.filename), fresh.map((file) => file.sha256), fresh.map((file) => file.bytes),
       fresh.map(() => order.project), fresh.map(() => order.version), fresh.map((file) => file.kind),
       fresh.map((file) => file.requiresPython), fresh.map((file) => file.metadataSha256),
-      fresh.map((file) => file.target), write.now.toISOString(), order.buildId, write.serial,
-      fresh.map((file) => file.attemptId),
+      fresh.map((file) => file.target), write.now.toISOString(), write.serial,
+      fresh.map((file) => file.attemptId), fresh.map((file) => file.edit?.buildId ?? order.buildId),
+      fresh.map((file) => file.edit?.id ?? null), fresh.map((file) => file.edit?.originalSha256 ?? null),
     ]);
 }
 

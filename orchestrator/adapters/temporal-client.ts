@@ -1,5 +1,5 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { controlQueue, releaseWorkflowId, sdistWorkflowId } from '../contract/messages.ts';
+import { controlQueue, editWorkflowId, releaseWorkflowId, sdistWorkflowId } from '../contract/messages.ts';
 import type { Workflows } from '../ports.ts';
 
 /**
@@ -28,6 +28,8 @@ export function temporalWorkflows(address: string, sdistPool: string): Workflows
   return {
     startRelease: (order) => start('release', releaseWorkflowId(order.buildId), order),
     startSdist: (sourceId) => start('sdist', sdistWorkflowId(sourceId), { sourceId, pool: sdistPool }),
+    startEdit: (editId) => start('edit', editWorkflowId(editId), { editId }),
+    cancelEdit: (editId) => cancel(editWorkflowId(editId)),
     cancelRelease: (buildId) => cancel(releaseWorkflowId(buildId)),
     cancelSdist: (sourceId) => cancel(sdistWorkflowId(sourceId)),
     async isOpen(workflowId) {

@@ -29,3 +29,15 @@ export interface ControlActivities {
   /** Ends a cancelled build: open cells become cancelled. */
   cancelled(order: { buildId: string }): Promise<void>;
 }
+
+/** Of the control plane, for edits of published metadata; takes ids only. */
+export interface EditActivities {
+  /** Makes and records every wheel of the edit. */
+  prepareEdit(order: { editId: string }): Promise<void>;
+  /** Signs the wheels: one certificate and one checkpoint. */
+  attestEdit(order: { editId: string }): Promise<void>;
+  /** Makes all wheels visible in one transaction. */
+  publishEdit(order: { editId: string }): Promise<void>;
+  /** Ends an edit that was not published: `code` and `why` of the last delivery, or cancelled where there are none. */
+  endEdit(order: { editId: string; code?: string; why?: string }): Promise<void>;
+}

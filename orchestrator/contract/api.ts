@@ -15,6 +15,7 @@
  *   GET    /api/attempts/:id                     AttemptView
  *   GET    /api/attempts/:id/log?offset=&follow= text; follow=1 streams until the attempt has ended
  *   GET    /api/builds/:id/cells/:target/inputs  CellInputs, what `./farm shell` opens
+ *   POST   /api/edits/preview, /api/edits, /api/edits/:id/cancel; GET /api/edits, /api/edits/:id   see contract/edits.ts
  *   GET    /api/builds/:id/cells/:target/inputs/:sha256   bytes of its sdist or of its image's root tar; needs the token
  */
 import { Type, type Static } from 'typebox';

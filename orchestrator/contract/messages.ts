@@ -29,4 +29,5 @@ export const testQueue = (pool: string): string => `test.${pool}`;
 
 /** Workflow ids: one open workflow for a build. */
 export const releaseWorkflowId = (buildId: string): string => `release-${buildId}`;
+export const editWorkflowId = (editId: string): string => `edit-${editId}`;
 export const sdistWorkflowId = (sourceId: string): string => `sdist-${sourceId}`;

@@ -1,5 +1,5 @@
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
-import type { BuildActivities, ControlActivities, TestActivities } from '../contract/activities.ts';
+import type { BuildActivities, ControlActivities, EditActivities, TestActivities } from '../contract/activities.ts';
 import { limits } from '../contract/limits.ts';
 import { controlQueue } from '../contract/messages.ts';
 
@@ -22,7 +22,7 @@ export const testOn = (queue: string): TestActivities =>
   proxyActivities<TestActivities>(cellOptions(queue, limits.leaseMsMax));
 
 /** Short control activities: retried for as long as an outage lasts. */
-export const control = proxyActivities<ControlActivities>({
+export const control = proxyActivities<ControlActivities & EditActivities>({
   taskQueue: controlQueue,
   startToCloseTimeout: '5m',
   scheduleToCloseTimeout: limits.signRetryMsMax,

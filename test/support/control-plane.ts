@@ -107,6 +107,7 @@ async function testCatalogue(database: Database, blobs: BlobStore): Promise<Cata
 export interface RememberedWorkflows extends Workflows {
   readonly started: ReleaseOrder[];
   readonly sdists: string[];
+  readonly edits: string[];
   readonly cancelled: string[];
   /** While true nothing can be started, as when Temporal is away. */
   away: boolean;
@@ -115,7 +116,7 @@ export interface RememberedWorkflows extends Workflows {
 function rememberedWorkflows(): RememberedWorkflows {
   const open = new Set<string>();
   const self: RememberedWorkflows = {
-    started: [], sdists: [], cancelled: [], away: false,
+    started: [], sdists: [], edits: [], cancelled: [], away: false,
     async startRelease(order) {
       if (self.away) throw new Error('away');
       if (open.has(`release-${order.buildId}`)) return;
@@ -127,6 +128,12 @@ function rememberedWorkflows(): RememberedWorkflows {
       open.add(`sdist-${sourceId}`);
     },
     async cancelRelease(buildId) { self.cancelled.push(buildId); },
+    async startEdit(editId) {
+      if (self.away) throw new Error('away');
+      self.edits.push(editId);
+      open.add(`edit-${editId}`);
+    },
+    async cancelEdit(editId) { self.cancelled.push(editId); },
     async cancelSdist(sourceId) { self.cancelled.push(sourceId); },
     isOpen: async (id) => open.has(id),
   };

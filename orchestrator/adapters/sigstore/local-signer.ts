@@ -3,6 +3,7 @@ import type { Plan } from '../../domain/plan.ts';
 import {
   packageUrl, publishStatement, statementText, wheelProvenance, type Statement, type WheelOrigin,
 } from '../../domain/statement.ts';
+import { wheelRespinProvenance, type RespinOrigin } from '../../domain/edit-statement.ts';
 import type { FileToSign, SignedStatement, Signer } from '../../ports.ts';
 import { cannotSign } from './cannot-sign.ts';
 import { signRelease, trustConfig, type LocalAuthority } from './local.ts';
@@ -20,12 +21,16 @@ export function localSigner(
       return { json: text, fingerprint: sha256 };
     },
     async signRelease({ plan, planSha256, files }) {
-      const claims = files.flatMap((file) => claimsOf(authority.record.farmId, { plan, planSha256 }, file));
-      const signed = await signRelease({ authority, log, statements: claims.map((claim) => claim.text) });
-      const bundles = new Map(signed.map((one) => [one.statementSha256, one.bundle]));
-      return claims.map(({ about }) => ({ ...about, bundle: bundles.get(about.statementSha256) }));
+      return signClaims(files.flatMap((file) => claimsOf(authority.record.farmId, { plan, planSha256 }, file)));
     },
+    signRespins: (origins) => signClaims(origins.flatMap((origin) => respinClaims(authority.record.farmId, origin))),
   };
+
+  async function signClaims(claims: readonly Claim[]): Promise<readonly SignedStatement[]> {
+    const signed = await signRelease({ authority, log, statements: claims.map((claim) => claim.text) });
+    const bundles = new Map(signed.map((one) => [one.statementSha256, one.bundle]));
+    return claims.map(({ about }) => ({ ...about, bundle: bundles.get(about.statementSha256) }));
+  }
 }
 
 interface PlanToSign { readonly plan: Plan; readonly planSha256: string }
@@ -40,7 +45,17 @@ function claimsOf(farmId: string, planned: PlanToSign, file: FileToSign): Claim[
   return [published, claimOf(file, 'provenance', wheelProvenance(farmId, originOf(planned, file)))];
 }
 
-function claimOf(file: FileToSign, kind: SignedStatement['kind'], statement: Statement): Claim {
+/** What is claimed of a wheel with edited metadata. */
+function respinClaims(farmId: string, origin: RespinOrigin): Claim[] {
+  const { name, sha256 } = origin.wheel;
+  const file = { filename: name, sha256 };
+  return [
+    claimOf(file, 'publish', publishStatement(origin.wheel)),
+    claimOf(file, 'provenance', wheelRespinProvenance(farmId, origin)),
+  ];
+}
+
+function claimOf(file: Pick<FileToSign, 'filename' | 'sha256'>, kind: SignedStatement['kind'], statement: Statement): Claim {
   const text = statementText(statement);
   return {
     text,

@@ -1,0 +1,123 @@
+import type { EditApproval, RespinOrigin } from '../../domain/edit-statement.ts';
+import type { EditOperation, FieldDiff } from '../../domain/edit.ts';
+import { fail } from '../../domain/failure.ts';
+import { parseMetadata, readCoreMetadata } from '../../domain/metadata.ts';
+import type { BlobStore, EditRecords, PublishOrder } from '../../ports.ts';
+import { draftEdit, type Draft } from '../edits-draft.ts';
+import { readRelease, type EditedSource } from '../edits-release.ts';
+import type { Edit, EditWheel } from './client/client.ts';
+import { asJson, type Database, type Tx } from './database.ts';
+
+export interface EditRecordPorts { readonly database: Database; readonly blobs: BlobStore }
+
+/** Port EditRecords over Postgres and blobs. */
+export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
+  const { prisma } = ports.database;
+  return {
+    async prepare(editId) {
+      const edit = await running(prisma, editId);
+      if (edit.preparedAt) return;
+      const source = await unchanged(prisma, edit);
+      const draft = await draftEdit(ports, {
+        ...source, buildTag: edit.buildTag, operations: edit.operations as unknown as EditOperation[],
+        sourceDateEpoch: Math.floor(edit.startedAt.getTime() / 1000),
+      });
+      const rows = await keep(ports.blobs, editId, draft);
+      await prisma.$transaction(async (tx) => {
+        const moved = await tx.edit.updateMany({
+          where: { id: editId, state: 'running', preparedAt: null }, data: { preparedAt: new Date() },
+        });
+        if (moved.count === 1) await tx.editWheel.createMany({ data: rows });
+      });
+    },
+    async toSign(editId) {
+      const edit = await running(prisma, editId);
+      const wheels = await prisma.editWheel.findMany({ where: { editId }, orderBy: { filename: 'asc' } });
+      const signed = await prisma.attestation.findMany({
+        where: { fileSha256: { in: wheels.map(({ sha256 }) => sha256) }, kind: 'provenance' }, select: { fileSha256: true },
+      });
+      const done = new Set(signed.map(({ fileSha256 }) => fileSha256));
+      return wheels.filter(({ sha256 }) => !done.has(sha256)).map((wheel) => originOf(edit, wheel));
+    },
+    async toPublish(editId) {
+      const edit = await running(prisma, editId);
+      return publishOrder(edit, await unchanged(prisma, edit), await prisma.editWheel.findMany({ where: { editId } }));
+    },
+    async end(editId, state, failure) {
+      await prisma.$transaction(async (tx) => {
+        const moved = await tx.edit.updateMany({
+          where: { id: editId, state: 'running' },
+          data: { state, endedAt: new Date(), ...(failure ? { failure: asJson(failure) } : {}) },
+        });
+        // Nobody refers to the wheels of an edit that was not published: collection takes their bytes.
+        if (moved.count === 1 && state !== 'published') await tx.editWheel.deleteMany({ where: { editId } });
+      });
+    },
+  };
+}
+
+async function running(tx: Tx, editId: string): Promise<Edit> {
+  const edit = await tx.edit.findUnique({ where: { id: editId } });
+  if (!edit) return fail('FARM_NOT_FOUND', 'publish', { thing: `edit ${editId}` });
+  if (edit.state !== 'running') fail('FARM_ENDED', 'publish', { thing: `Edit ${editId}` });
+  return edit;
+}
+
+/** The release as the edit found it; wheels that joined meanwhile would miss the edit. @errors FARM_EDIT_STALE */
+async function unchanged(tx: Tx, edit: Edit): Promise<EditedSource> {
+  const source = await readRelease(tx, edit.project, edit.version, edit.id);
+  if (source.basis !== edit.basisSha256) fail('FARM_EDIT_STALE', 'publish', { project: edit.project, version: edit.version });
+  return source;
+}
+
+/** Puts what is new of each wheel: a tail and its METADATA. */
+function keep(blobs: BlobStore, editId: string, draft: Draft) {
+  return Promise.all(draft.wheels.map(async ({ source, wheel, changes }) => {
+    const own = await blobs.put(wheel.own);
+    const metadata = await blobs.put(Buffer.from(wheel.metadata, 'utf8'), { sha256: wheel.metadataSha256 });
+    return {
+      editId, filename: wheel.filename, sha256: wheel.sha256, bytes: BigInt(wheel.bytes),
+      originalSha256: source.sha256, originalFilename: source.filename, originalMetadataSha256: source.metadataSha256 ?? '',
+      baseSha256: source.base.sha256, ownSha256: own.sha256, ownBytes: own.bytes, parts: asJson(wheel.parts),
+      metadataSha256: metadata.sha256, requiresPython: requiresPythonOf(wheel.metadata),
+      payloadDigest: wheel.payloadDigest, changes: asJson(changes),
+    };
+  }));
+}
+
+function requiresPythonOf(metadata: string): string | null {
+  const parsed = parseMetadata(metadata);
+  const core = parsed.ok ? readCoreMetadata(parsed.value) : parsed;
+  return core.ok ? core.value.requiresPython : null;
+}
+
+/** What the statement says: all of it was recorded before, so a second delivery signs the same text. */
+function originOf(edit: Edit, wheel: EditWheel): RespinOrigin {
+  return {
+    wheel: { name: wheel.filename, sha256: wheel.sha256 },
+    original: { name: wheel.originalFilename, sha256: wheel.originalSha256 },
+    project: edit.project, version: edit.version, delivery: { mode: 'respin', buildTag: edit.buildTag },
+    editId: edit.id, operations: edit.operations as unknown as EditOperation[],
+    changes: wheel.changes as unknown as FieldDiff[], why: edit.why, requestedBy: edit.requestedBy,
+    approvals: edit.approvals as unknown as EditApproval[],
+    metadataSha256: wheel.metadataSha256, originalMetadataSha256: wheel.originalMetadataSha256,
+    payloadDigest: wheel.payloadDigest, builderVersion: edit.builder,
+    startedOn: edit.startedAt.toISOString(), finishedOn: (edit.preparedAt ?? edit.startedAt).toISOString(),
+  };
+}
+
+function publishOrder(edit: Edit, source: EditedSource, wheels: readonly EditWheel[]): PublishOrder {
+  const originals = new Map(source.wheels.map(({ file }) => [file.sha256, file]));
+  const files = wheels.map((wheel) => {
+    const original = originals.get(wheel.originalSha256)
+      ?? fail('FARM_EDIT_STALE', 'publish', { project: edit.project, version: edit.version });
+    return {
+      filename: wheel.filename, sha256: wheel.sha256, bytes: Number(wheel.bytes), kind: 'wheel' as const,
+      requiresPython: wheel.requiresPython, metadataSha256: wheel.metadataSha256,
+      target: original.target, attemptId: original.attemptId,
+      edit: { id: edit.id, originalSha256: original.sha256, buildId: original.buildId },
+    };
+  });
+  const { project, displayName, version } = source;
+  return { project, displayName, version, buildId: files[0]?.edit.buildId ?? '', files };
+}

@@ -1,0 +1,76 @@
+/**
+ * Edits of published metadata, as they cross the wall. A preview writes nothing; an edit names the preview that it
+ * confirms by its `basis`.
+ *
+ *   POST   /api/edits/preview       EditPreviewRequest -> EditPreview
+ *   POST   /api/edits               EditRequest -> EditView (201)
+ *   GET    /api/edits?limit=        EditView[] newest first
+ *   GET    /api/edits/:id           EditView
+ *   POST   /api/edits/:id/cancel    {by} -> 202
+ */
+import { Type, type Static } from 'typebox';
+import { FailureShape } from './worker.ts';
+
+const Text = Type.Union([Type.String(), Type.Null()]);
+const Operations = Type.Array(Type.String({ maxLength: 20_000 }), { maxItems: 50 });
+
+export const EditPreviewRequest = Type.Object({
+  /** `name==version` */
+  what: Type.String({ maxLength: 300 }),
+  mode: Type.String({ maxLength: 20 }),
+  /** Each `Field: value`; of `remove` also a field alone. */
+  set: Operations,
+  remove: Operations,
+  bound: Operations,
+});
+export type EditPreviewRequest = Static<typeof EditPreviewRequest>;
+
+export const EditRequest = Type.Object({
+  ...EditPreviewRequest.properties,
+  why: Type.String({ minLength: 1, maxLength: 2_000, pattern: '\\S' }),
+  by: Type.String({ minLength: 1, maxLength: 80 }),
+  /** `basis` of the preview that is confirmed. */
+  basis: Type.String({ pattern: '^[0-9a-f]{64}$' }),
+  /** `name==version`, typed: approves an added dependency by the requester. */
+  selfApproval: Type.Optional(Type.String({ maxLength: 300 })),
+});
+export type EditRequest = Static<typeof EditRequest>;
+
+const Change = Type.Object({ field: Type.String(), before: Text, after: Text, risk: Type.String() });
+const Group = Type.Object({ filenames: Type.Array(Type.String()), changes: Type.Array(Change) });
+
+/** A wheel of an edit beside the file that it stands for. */
+export const EditFileView = Type.Object({
+  filename: Type.String(), bytes: Type.Integer(),
+  /** Bytes that are stored for it; the others are ranges of the original. */
+  storedBytes: Type.Integer(),
+  original: Type.String(), originalSha256: Type.String(),
+});
+
+export const EditPreview = Type.Object({
+  project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(),
+  groups: Type.Array(Group),
+  reach: Type.Array(Type.Object({
+    form: Type.String(), kind: Type.String(), sees: Type.Boolean(), chosen: Text, why: Type.String(),
+  })),
+  files: Type.Array(EditFileView),
+  remarks: Type.Array(Type.String()),
+  /** True where a dependency is added: the edit needs an approval of its own. */
+  secondApproval: Type.Boolean(),
+  basis: Type.String(),
+});
+export type EditPreview = Static<typeof EditPreview>;
+
+export const EditView = Type.Object({
+  id: Type.String(), project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(),
+  /** running | published | failed | cancelled */
+  state: Type.String(),
+  why: Type.String(), requestedBy: Type.String(),
+  approvals: Type.Array(Type.Object({ by: Type.String(), at: Type.String(), kind: Type.String(), self: Type.Boolean() })),
+  groups: Type.Array(Group),
+  files: Type.Array(Type.Object({ ...EditFileView.properties, sha256: Type.String() })),
+  failure: Type.Union([FailureShape, Type.Null()]),
+  startedAt: Type.String(), endedAt: Text,
+  index: Type.String(),
+});
+export type EditView = Static<typeof EditView>;

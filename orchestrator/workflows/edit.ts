@@ -1,0 +1,25 @@
+import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, rootCause } from '@temporalio/workflow';
+import { control } from './proxies.ts';
+
+/**
+ * Delivers an edit: every wheel is made, then all are signed, then all become visible. What ends before that leaves the
+ * release as it was. Publishing is not interrupted: an edit that was cancelled must not appear afterwards.
+ */
+export async function edit({ editId }: { readonly editId: string }): Promise<void> {
+  try {
+    await control.prepareEdit({ editId });
+    await control.attestEdit({ editId });
+    await CancellationScope.nonCancellable(() => control.publishEdit({ editId }));
+  } catch (error) {
+    const why = isCancellation(error) ? {} : causeOf(error);
+    await CancellationScope.nonCancellable(() => control.endEdit({ editId, ...why }));
+    if (isCancellation(error)) throw error;
+  }
+}
+
+/** The failure code and words of the last delivery. */
+function causeOf(error: unknown): { code: string; why: string } {
+  const cause = error instanceof ActivityFailure ? error.cause : null;
+  if (cause instanceof ApplicationFailure) return { code: cause.type ?? 'FARM_INTERNAL', why: cause.message };
+  return { code: 'FARM_INTERNAL', why: rootCause(error) ?? 'no answer' };
+}
