@@ -10,16 +10,19 @@ import { clientOf } from './api-client.ts';
 import { readArguments, wrongUse } from './arguments.ts';
 import type { Command } from './command.ts';
 import { filePath } from './result.ts';
+import { judgeAgainst } from './verify-against.ts';
 
 export const command: Command = {
-  usage: 'verify FILE…',
+  usage: 'verify FILE… [--against ORIGINAL]',
   help: [
     'Checks that this farm signed these wheels and sdists: signature, certificate, log entry and digest.',
-    'Bundles come from the farm, or from FILE.sigstore.json beside the file. Stock clients check the same bundles.',
+    'Bundles come from the farm, or from FILE.sigstore.json beside the file. Stock clients check the same bundles.', '',
+    '  --against ORIGINAL  proves that FILE is ORIGINAL with edited metadata: what was changed, and that nothing else was',
   ],
   async act(context, argv) {
-    const { positionals } = readArguments(argv, {});
+    const { values, positionals } = readArguments(argv, { against: { type: 'string' } });
     if (positionals.length === 0) throw wrongUse('say which files to verify');
+    if (values.against !== undefined && positionals.length > 1) throw wrongUse('--against compares one file');
     const client = clientOf(context.places);
     const { farmId } = await client.get<StatusView>('/status');
     const { identity, issuer } = farmNames(farmId);
@@ -32,6 +35,13 @@ export const command: Command = {
       const verdict = verifyBundle({ bundle, trustedRoot, sha256, filename: basename(file), identity, issuer });
       if (!verdict.ok) refused += 1;
       context.out.write(verdict.ok ? `ok      ${basename(file)} sha256 ${sha256}\n` : `REFUSED ${basename(file)}: ${verdict.code}, ${verdict.why}\n`);
+      if (!verdict.ok || values.against === undefined) continue;
+      const judged = await judgeAgainst({
+        file: { path: file, filename: basename(file), sha256 }, statement: verdict.statement, farmId,
+        original: { path: values.against, filename: basename(values.against), sha256: await digestOf(values.against) },
+      });
+      if (!judged.ok) refused += 1;
+      context.out.write(judged.ok ? `${judged.value.join('\n')}\n` : `REFUSED ${basename(file)}: FARM_VERIFY_EDIT, ${judged.error}\n`);
     }
     return refused === 0 ? 0 : 1;
   },

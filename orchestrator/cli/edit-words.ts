@@ -1,0 +1,55 @@
+import type { EditPreview, EditView } from '../contract/edits.ts';
+import { printDiff, type FieldDiff } from '../domain/edit.ts';
+import { filePath } from './result.ts';
+import { duration, size } from './table.ts';
+
+/** What an edit would do: the difference, who sees it, the files. */
+export function previewLines(preview: EditPreview): string[] {
+  const { project, version, files, buildTag } = preview;
+  return [
+    `${project} ${version}: ${files.length} wheel${files.length === 1 ? '' : 's'} with build tag ${buildTag}`, '',
+    ...preview.groups.flatMap(groupLines),
+    ...preview.remarks.map((remark) => `Note: ${remark}`), '',
+    'Who will see it:', ...reachLines(preview), '',
+    'Files:', ...files.map(({ filename, bytes, storedBytes }) => `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`), '',
+    ...(preview.secondApproval ? ['It adds a dependency: that needs an approval of its own.', ''] : []),
+  ];
+}
+
+function groupLines({ filenames, changes }: EditPreview['groups'][number], _place: number, all: readonly unknown[]): string[] {
+  const diff = printDiff(changes as readonly FieldDiff[]).trimEnd();
+  const risks = [...new Set(changes.map(({ risk }) => risk))].join(', ');
+  return [
+    ...(all.length > 1 ? [`In ${filenames.join(', ')}:`] : []),
+    ...(diff === '' ? ['  (says it already)'] : diff.split('\n').map((line) => `  ${line}`)),
+    ...(risks === '' ? [] : [`  kind: ${risks}`]), '',
+  ];
+}
+
+function reachLines({ reach }: EditPreview): string[] {
+  const width = Math.max(...reach.map(({ form }) => form.length));
+  return reach.map(({ form, sees, why }) => `  ${sees ? 'yes' : 'no '}  ${form.padEnd(width)}  ${why}`);
+}
+
+/** The last page of an edit: how long, how big, lines to paste. */
+export function editedLines(edit: EditView): string[] {
+  const { project, version, files, index, state } = edit;
+  if (state !== 'published') return [`Edit ${edit.id} of ${project} ${version} was ${state}; the release is as it was.`];
+  const took = duration(Date.parse(edit.endedAt ?? edit.startedAt) - Date.parse(edit.startedAt));
+  const stored = files.reduce((sum, file) => sum + file.storedBytes, 0);
+  const file = files.find(({ filename }) => filename.includes('x86_64')) ?? files[0];
+  return [
+    `${project} ${version} was edited: ${files.length} new file${files.length === 1 ? '' : 's'} in ${took}, ${size(stored)} stored. Edit ${edit.id}`,
+    'Install it:',
+    `  python3 -m venv venv && venv/bin/pip install --index-url ${index} ${project}==${version}`,
+    ...(file ? verifyLines(file, index.replace(/\/simple\/$/, '')) : []),
+  ];
+}
+
+function verifyLines(file: EditView['files'][number], base: string): string[] {
+  return [
+    'See that nothing else was changed:',
+    `  curl -fsSO ${base}${filePath(file.sha256, file.filename)} -O ${base}${filePath(file.originalSha256, file.original)}`,
+    `  ./farm verify ${file.filename} --against ${file.original}`,
+  ];
+}

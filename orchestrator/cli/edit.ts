@@ -1,0 +1,126 @@
+import { userInfo } from 'node:os';
+import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { EditPreview, EditPreviewRequest, EditView } from '../contract/edits.ts';
+import { FarmError, failure, type Failure } from '../domain/failure.ts';
+import { clientOf, type ApiClient } from './api-client.ts';
+import { readArguments, wrongUse } from './arguments.ts';
+import type { Command, Context } from './command.ts';
+import { editedLines, previewLines } from './edit-words.ts';
+import { ensureUp } from './group/raise.ts';
+
+export const command: Command = {
+  usage: 'edit NAME==VERSION --set "FIELD: VALUE"… --why TEXT [--yes]',
+  help: [
+    'Changes the metadata of a release that this farm published: every wheel is delivered again with the next build',
+    'tag, its code byte for byte the same. The old files stay. Shows first what changes and who will see it.', '',
+    '  --set "FIELD: VALUE"       for example "Requires-Python: >=3.9,<3.15" or "Requires-Dist: numpy>=1.26,<3"',
+    '  --bound "FIELD: BOUND"     adds a bound to what is there: "Requires-Dist: numpy<3"',
+    '  --remove "FIELD[: VALUE]"  takes a field or one of its values away',
+    '  --why TEXT                 why; it is recorded and attested',
+    '  --by NAME                  who; your user name when absent',
+    '  --mode respin              the same version with a build tag',
+    '  --approve-added NAME==VERSION  approves an added dependency yourself; recorded as such',
+    '  --preview                  shows what would be, and ends',
+    '  --yes                      does not ask',
+    '  --json                     the last line is the edit as one object',
+  ],
+  async act(context, argv) {
+    const asked = readAsked(argv);
+    await ensureUp(context);
+    const client = clientOf(context.places);
+    const preview = await client.post<EditPreview>('/edits/preview', asked.request);
+    context.out.write(`${previewLines(preview).join('\n')}\n`);
+    if (asked.previewOnly) return 0;
+    const selfApproval = await confirmed(context, preview, asked);
+    const { basis } = preview;
+    const started = await client.post<EditView>('/edits', {
+      ...asked.request, basis, why: asked.why, by: asked.by, ...(selfApproval === null ? {} : { selfApproval }),
+    });
+    const ended = await follow(client, started);
+    if (ended.failure) throw new FarmError(ended.failure as Failure);
+    context.out.write(`${editedLines(ended).join('\n')}\n`);
+    if (asked.json) context.out.write(`${JSON.stringify(ended)}\n`);
+    return ended.state === 'published' ? 0 : 1;
+  },
+};
+
+interface Asked {
+  readonly request: EditPreviewRequest;
+  readonly why: string;
+  readonly by: string;
+  readonly approveAdded: string | null;
+  readonly previewOnly: boolean;
+  readonly yes: boolean;
+  readonly json: boolean;
+}
+
+/** @errors FARM_BAD_REQUEST */
+function readAsked(argv: readonly string[]): Asked {
+  const { values, positionals } = readArguments(argv, {
+    set: { type: 'string', multiple: true }, remove: { type: 'string', multiple: true }, bound: { type: 'string', multiple: true },
+    mode: { type: 'string' }, why: { type: 'string' }, by: { type: 'string' }, 'approve-added': { type: 'string' },
+    preview: { type: 'boolean' }, yes: { type: 'boolean' }, json: { type: 'boolean' },
+  });
+  const [what, ...more] = positionals;
+  if (!what || more.length > 0) throw wrongUse(what ? `one release at a time, not also ${more.join(' ')}` : 'say which release to edit');
+  const { set = [], remove = [], bound = [], why = '' } = values;
+  if (set.length + remove.length + bound.length === 0) throw wrongUse('say what to change, with --set, --bound or --remove');
+  if (why.trim() === '' && !values.preview) throw wrongUse('say why, with --why; it is attested');
+  return {
+    request: { what, mode: values.mode ?? 'respin', set, remove, bound }, why, by: values.by ?? userInfo().username,
+    approveAdded: values['approve-added'] ?? null, previewOnly: values.preview ?? false, yes: values.yes ?? false, json: values.json ?? false,
+  };
+}
+
+/**
+ * Asks for a yes; for an added dependency also for the release's name.
+ * @returns the name as it was typed; null where nothing needs it
+ * @errors FARM_EDIT_NOT_CONFIRMED
+ */
+async function confirmed(context: Context, preview: EditPreview, asked: Asked): Promise<string | null> {
+  const release = `${preview.project}==${preview.version}`;
+  const ask = asker(context);
+  try {
+    if (!asked.yes && await ask('Deliver this edit? Type yes: ') !== 'yes') throw notConfirmed();
+    if (!preview.secondApproval) return null;
+    // `--yes` alone does not add a dependency: without a typed name the farm refuses.
+    if (asked.approveAdded !== null || asked.yes) return asked.approveAdded ?? '';
+    return await ask(`It adds a dependency. To approve that yourself, type ${release}: `);
+  } finally {
+    ask.close();
+  }
+}
+
+const notConfirmed = (): FarmError => new FarmError(failure('FARM_EDIT_NOT_CONFIRMED', 'publish'));
+
+/** Asks questions on standard error and reads one line for each; the end of the input is an empty answer. */
+function asker({ err }: Context): ((question: string) => Promise<string>) & { close(): void } {
+  let lines: ReturnType<typeof createInterface> | null = null;
+  let answers: AsyncIterator<string> | null = null;
+  const ask = async (question: string): Promise<string> => {
+    err.write(question);
+    lines ??= createInterface({ input: process.stdin });
+    answers ??= lines[Symbol.asyncIterator]();
+    const answer = await answers.next();
+    return answer.done ? '' : answer.value.trim();
+  };
+  return Object.assign(ask, { close: () => lines?.close() });
+}
+
+/** Waits until the edit has ended; the control plane may be started again meanwhile. */
+async function follow(client: ApiClient, started: EditView): Promise<EditView> {
+  let edit = started;
+  let failures = 0;
+  while (edit.state === 'running') {
+    await sleep(50 + Math.min(failures, 10) * 100);
+    try {
+      edit = await client.get<EditView>(`/edits/${edit.id}`);
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (!(error instanceof FarmError) || error.failure.code !== 'FARM_NOT_UP' || failures > 60) throw error;
+    }
+  }
+  return edit;
+}

@@ -1,0 +1,88 @@
+import { fileSource } from '../adapters/archive/byte-source.ts';
+import { openWheel, type OpenedWheel } from '../adapters/archive/payload.ts';
+import { respinBuildType } from '../domain/edit-statement.ts';
+import { editMetadata, printDiff, type EditOperation, type FieldDiff } from '../domain/edit.ts';
+import { withHeader } from '../domain/edit-text.ts';
+import { parseWheelFilename } from '../domain/filename.ts';
+import { err, ok, type Result } from '../domain/result.ts';
+import type { Statement } from '../domain/statement.ts';
+
+/** A file on this disk. */
+export interface LocalFile { readonly path: string; readonly filename: string; readonly sha256: string }
+
+/** What a respin's statement says, as far as it is judged here. */
+interface RespinClaim {
+  readonly buildType?: string;
+  readonly externalParameters?: {
+    readonly why?: string; readonly requestedBy?: string; readonly operations?: readonly EditOperation[];
+    readonly delivery?: { readonly buildTag?: number };
+    readonly approvals?: readonly { readonly by: string; readonly kind: string; readonly self: boolean }[];
+  };
+  readonly internalParameters?: {
+    readonly changes?: readonly FieldDiff[]; readonly metadataSha256?: string; readonly originalMetadataSha256?: string;
+    readonly payload?: { readonly form?: string; readonly sha256?: string };
+  };
+  readonly resolvedDependencies?: readonly { readonly digest?: { readonly sha256?: string } }[];
+}
+
+/**
+ * Whether a wheel is its original with the edit that its verified statement tells, and nothing else: the payload member
+ * by member, METADATA made again from the operations, WHEEL and the farm's SBOM.
+ * @returns lines that say who changed what; or why it is not so
+ */
+export async function judgeAgainst(
+  { file, original, statement, farmId }:
+  { readonly file: LocalFile; readonly original: LocalFile; readonly statement: Statement; readonly farmId: string },
+): Promise<Result<readonly string[], string>> {
+  const claim = (statement.predicate['buildDefinition'] ?? {}) as RespinClaim;
+  if (claim.buildType !== respinBuildType(farmId)) return err('its provenance does not say that it was edited');
+  const [after, before] = [await opened(file), await opened(original)];
+  if (!after.ok) return after;
+  if (!before.ok) return before;
+  const why = lieIn(claim, before.value, after.value);
+  if (why !== null) return err(why);
+  const { why: reason = '', requestedBy = '', approvals = [] } = claim.externalParameters ?? {};
+  const own = approvals.filter(({ kind, self }) => kind === 'added-dependency' && self);
+  return ok([
+    `edited  by ${requestedBy}: ${reason}`,
+    ...printDiff(claim.internalParameters?.changes ?? []).trimEnd().split('\n').map((line) => `        ${line}`),
+    ...own.map(({ by }) => `        ${by} approved the added dependency of their own edit`),
+    `same    ${after.value.payload.length} members, byte for byte those of ${original.filename}; payload sha256 ${after.value.stored.digest}`,
+  ]);
+}
+
+async function opened({ path, filename, sha256 }: LocalFile): Promise<Result<OpenedWheel, string>> {
+  const parsed = parseWheelFilename(filename);
+  if (!parsed.ok) return err(`${filename} is no wheel`);
+  const source = await fileSource(path);
+  try {
+    const wheel = await openWheel({ source, filename, sha256, expected: parsed.value });
+    return wheel.ok ? wheel : err(`${filename}: ${wheel.error.words['why'] ?? wheel.error.code}`);
+  } finally {
+    await source.close();
+  }
+}
+
+/** The first thing that does not hold, or null. */
+function lieIn(claim: RespinClaim, before: OpenedWheel, after: OpenedWheel): string | null {
+  const { internalParameters: inside = {}, externalParameters: outside = {} } = claim;
+  if (claim.resolvedDependencies?.[0]?.digest?.sha256 !== before.sha256) return `it was made of another file than ${before.filename}`;
+  if (after.stored.digest !== before.stored.digest) return `its payload is another one: ${differenceOf(before, after)}`;
+  if (inside.payload?.sha256 !== after.stored.digest) return 'the statement is about another payload';
+  const edited = editMetadata(before.texts.metadata, outside.operations ?? []);
+  const expected = edited.ok ? edited.value.metadata : edited.error.code === 'FARM_EDIT_NOTHING' ? before.texts.metadata : null;
+  if (expected !== after.texts.metadata) return 'its METADATA is not what the attested operations make of the original';
+  const changes = edited.ok ? edited.value.changes : [];
+  if (printDiff(changes) !== printDiff(inside.changes ?? [])) return 'the statement tells other changes than there are';
+  const tag = outside.delivery?.buildTag;
+  if (withHeader(before.texts.wheel, 'Build', String(tag)) !== after.texts.wheel) return 'its WHEEL differs in more than the build tag';
+  return JSON.stringify(before.sbom?.line ?? null) === JSON.stringify(after.sbom?.line ?? null) ? null : 'its SBOM is another one';
+}
+
+/** Members by which two payloads differ, by name; packing, mode or order where all contents agree. */
+function differenceOf(before: OpenedWheel, after: OpenedWheel): string {
+  const lines = (wheel: OpenedWheel) => new Map(wheel.record.map(({ path, hash }) => [path, hash]));
+  const [old, fresh] = [lines(before), lines(after)];
+  const names = [...new Set([...old.keys(), ...fresh.keys()])].filter((path) => old.get(path) !== fresh.get(path));
+  return names.length === 0 ? 'the same contents, packed or ordered otherwise' : names.slice(0, 5).join(', ');
+}
