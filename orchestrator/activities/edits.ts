@@ -1,5 +1,7 @@
 /** Control activities of edits: thin adapters from the contract to ports, safe to deliver twice. */
+import { Context } from '@temporalio/activity';
 import type { EditActivities } from '../contract/activities.ts';
+import { limits } from '../contract/limits.ts';
 import { failure } from '../domain/failure.ts';
 import type { EditRecords, Index, Records, Signer } from '../ports.ts';
 import { bordered, knownCode } from './control.ts';
@@ -13,21 +15,32 @@ export interface EditPorts {
 
 /** The activities of the workflow `edit` over their ports. */
 export const editActivities = ({ edits, records, signer, index }: EditPorts): EditActivities => ({
-  prepareEdit: ({ editId }) => bordered(() => edits.prepare(editId)),
+  prepareEdit: ({ editId }) => beating(() => edits.prepare(editId)),
 
-  attestEdit: ({ editId }) => bordered(async () => {
+  attestEdit: ({ editId }) => beating(async () => {
     const origins = await edits.toSign(editId);
     if (origins.length > 0) await records.saveAttestations(await signer.signRespins(origins));
   }),
 
-  publishEdit: ({ editId }) => bordered(async () => {
+  publishEdit: ({ editId }) => beating(async () => {
     await index.publish(await edits.toPublish(editId));
     await edits.end(editId, 'published');
   }),
 
-  endEdit: ({ editId, code, why }) => bordered(async () => {
+  endEdit: ({ editId, code, why }) => beating(async () => {
     if (code === undefined) return edits.end(editId, 'cancelled');
     const base = failure(knownCode(code), 'publish', { why: why ?? '' });
     return edits.end(editId, 'failed', { ...base, message: why ?? base.message });
   }),
 });
+
+/** Tells Temporal that this process lives while it works. */
+async function beating<T>(work: () => Promise<T>): Promise<T> {
+  const context = Context.current();
+  const beat = setInterval(() => context.heartbeat(), limits.heartbeatMs);
+  try {
+    return await bordered(work);
+  } finally {
+    clearInterval(beat);
+  }
+}

@@ -1,5 +1,5 @@
 import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation, rootCause } from '@temporalio/workflow';
-import { control } from './proxies.ts';
+import { editing } from './proxies.ts';
 
 /**
  * Delivers an edit: every wheel is made, then all are signed, then all become visible. What ends before that leaves the
@@ -7,12 +7,12 @@ import { control } from './proxies.ts';
  */
 export async function edit({ editId }: { readonly editId: string }): Promise<void> {
   try {
-    await control.prepareEdit({ editId });
-    await control.attestEdit({ editId });
-    await CancellationScope.nonCancellable(() => control.publishEdit({ editId }));
+    await editing.prepareEdit({ editId });
+    await editing.attestEdit({ editId });
+    await CancellationScope.nonCancellable(() => editing.publishEdit({ editId }));
   } catch (error) {
     const why = isCancellation(error) ? {} : causeOf(error);
-    await CancellationScope.nonCancellable(() => control.endEdit({ editId, ...why }));
+    await CancellationScope.nonCancellable(() => editing.endEdit({ editId, ...why }));
     if (isCancellation(error)) throw error;
   }
 }

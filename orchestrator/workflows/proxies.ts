@@ -22,9 +22,18 @@ export const testOn = (queue: string): TestActivities =>
   proxyActivities<TestActivities>(cellOptions(queue, limits.leaseMsMax));
 
 /** Short control activities: retried for as long as an outage lasts. */
-export const control = proxyActivities<ControlActivities & EditActivities>({
+export const control = proxyActivities<ControlActivities>({
   taskQueue: controlQueue,
   startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: limits.signRetryMsMax,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/** Control activities of edits: people wait for them, so one whose process died is soon delivered again. */
+export const editing = proxyActivities<EditActivities>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '15m',
+  heartbeatTimeout: limits.heartbeatTimeoutMs,
   scheduleToCloseTimeout: limits.signRetryMsMax,
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });

@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import { editedLines, previewLines } from '../../../orchestrator/cli/edit-words.ts';
+import type { EditPreview, EditView } from '../../../orchestrator/contract/edits.ts';
+
+const change = { field: 'Requires-Python', before: '>=3.8', after: '>=3.9', risk: 'tighten' };
+const file = {
+  filename: 'a-1.0-1-py3-none-any.whl', bytes: 12_000_000, storedBytes: 20_000, original: 'a-1.0-py3-none-any.whl', originalSha256: 'ab'.repeat(32),
+};
+const preview: EditPreview = {
+  project: 'a', version: '1.0', mode: 'respin', buildTag: 1, files: [file], remarks: ['look at this'], secondApproval: false, basis: '',
+  groups: [{ filenames: [file.original], changes: [change] }],
+  reach: [
+    { form: 'a', kind: 'requirement', sees: true, chosen: '1.0', why: 'a fresh install takes build 1' },
+    { form: 'a>1.0', kind: 'requirement', sees: false, chosen: null, why: 'no version satisfies it' },
+  ],
+};
+const edit: EditView = {
+  id: 'e1', project: 'a', version: '1.0', mode: 'respin', buildTag: 1, state: 'published', why: 'so', requestedBy: 'me', approvals: [],
+  groups: preview.groups, files: [{ ...file, sha256: 'cd'.repeat(32) }], failure: null,
+  startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:02.000Z', index: 'http://127.0.0.1:1/simple/',
+};
+
+describe('previewLines', () => {
+  it('shows the difference, who sees it, files and bytes', () => {
+    expect(previewLines(preview)).toEqual([
+      'a 1.0: 1 wheel with build tag 1', '',
+      '  - Requires-Python: >=3.8', '  + Requires-Python: >=3.9', '  kind: tighten', '',
+      'Note: look at this', '',
+      'Who will see it:', '  yes  a      a fresh install takes build 1', '  no   a>1.0  no version satisfies it', '',
+      'Files:', '  a-1.0-1-py3-none-any.whl  12.0 MB, of which 20 kB are new', '',
+    ]);
+  });
+
+  it('names the files of each group where they differ, and an added dependency', () => {
+    const lines = previewLines({ ...preview, secondApproval: true, groups: [...preview.groups, { filenames: ['b.whl', 'c.whl'], changes: [] }] });
+    expect(lines).toContain('In a-1.0-py3-none-any.whl:');
+    expect(lines.slice(lines.indexOf('In b.whl, c.whl:'))[1]).toBe('  (says it already)');
+    expect(lines).toContain('It adds a dependency: that needs an approval of its own.');
+  });
+});
+
+describe('editedLines', () => {
+  it('gives lines that install and verify', () => {
+    const text = editedLines(edit).join('\n');
+    expect(text).toContain('pip install --index-url http://127.0.0.1:1/simple/ a==1.0');
+    expect(text).toContain(`http://127.0.0.1:1/files/cd/cd/${'cd'.repeat(30)}/a-1.0-1-py3-none-any.whl`);
+    expect(text).toContain('./farm verify a-1.0-1-py3-none-any.whl --against a-1.0-py3-none-any.whl');
+  });
+
+  it('says that nothing happened where it was not published', () => {
+    expect(editedLines({ ...edit, state: 'cancelled', files: [] })).toEqual(['Edit e1 of a 1.0 was cancelled; the release is as it was.']);
+  });
+});
