@@ -1,9 +1,10 @@
 import type { EditPreview, EditView } from '../contract/edits.ts';
 import { printDiff, type FieldDiff } from '../domain/edit.ts';
+import { printable } from './printable.ts';
 import { filePath } from './result.ts';
 import { duration, size } from './table.ts';
 
-/** What an edit would do: the difference, who sees it, the files. */
+/** What an edit would do: the difference, who sees it, the files. METADATA is text of strangers. */
 export function previewLines(preview: EditPreview): string[] {
   const { project, version, files, buildTag } = preview;
   return [
@@ -13,7 +14,7 @@ export function previewLines(preview: EditPreview): string[] {
     'Who will see it:', ...reachLines(preview), '',
     'Files:', ...files.map(({ filename, bytes, storedBytes }) => `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`), '',
     ...(preview.secondApproval ? ['It adds a dependency: that needs an approval of its own.', ''] : []),
-  ];
+  ].map(printable);
 }
 
 function groupLines({ filenames, changes }: EditPreview['groups'][number], _place: number, all: readonly unknown[]): string[] {

@@ -6,6 +6,7 @@ import { withHeader } from '../domain/edit-text.ts';
 import { parseWheelFilename } from '../domain/filename.ts';
 import { err, ok, type Result } from '../domain/result.ts';
 import type { Statement } from '../domain/statement.ts';
+import { printable } from './printable.ts';
 
 /** A file on this disk. */
 export interface LocalFile { readonly path: string; readonly filename: string; readonly sha256: string }
@@ -48,7 +49,7 @@ export async function judgeAgainst(
     ...printDiff(claim.internalParameters?.changes ?? []).trimEnd().split('\n').map((line) => `        ${line}`),
     ...own.map(({ by }) => `        ${by} approved the added dependency of their own edit`),
     `same    ${after.value.payload.length} members, byte for byte those of ${original.filename}; payload sha256 ${after.value.stored.digest}`,
-  ]);
+  ].map(printable));
 }
 
 async function opened({ path, filename, sha256 }: LocalFile): Promise<Result<OpenedWheel, string>> {

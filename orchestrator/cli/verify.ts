@@ -9,6 +9,7 @@ import type { StatusView } from '../contract/api.ts';
 import { clientOf } from './api-client.ts';
 import { readArguments, wrongUse } from './arguments.ts';
 import type { Command } from './command.ts';
+import { printable } from './printable.ts';
 import { filePath } from './result.ts';
 import { judgeAgainst } from './verify-against.ts';
 
@@ -41,7 +42,7 @@ export const command: Command = {
         original: { path: values.against, filename: basename(values.against), sha256: await digestOf(values.against) },
       });
       if (!judged.ok) refused += 1;
-      context.out.write(judged.ok ? `${judged.value.join('\n')}\n` : `REFUSED ${basename(file)}: FARM_VERIFY_EDIT, ${judged.error}\n`);
+      context.out.write(judged.ok ? `${judged.value.join('\n')}\n` : `REFUSED ${basename(file)}: FARM_VERIFY_EDIT, ${printable(judged.error)}\n`);
     }
     return refused === 0 ? 0 : 1;
   },

@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { editActivities } from '../../orchestrator/activities/edits.ts';
+import { composedBlobs } from '../../orchestrator/adapters/blobs-composed.ts';
+import { prismaEdits } from '../../orchestrator/adapters/edits.ts';
+import { indexPostgres } from '../../orchestrator/adapters/index-postgres.ts';
+import { prismaEditRecords } from '../../orchestrator/adapters/prisma/edit-records.ts';
+import { localSigner } from '../../orchestrator/adapters/sigstore/local-signer.ts';
+import { openLocalAuthority } from '../../orchestrator/adapters/sigstore/local.ts';
+import { pgLogStore } from '../../orchestrator/adapters/sigstore/log-store-pg.ts';
+import type { EditActivities } from '../../orchestrator/contract/activities.ts';
+import type { EditView } from '../../orchestrator/contract/edits.ts';
+import type { BlobStore, EditRecords, Edits, Index } from '../../orchestrator/ports.ts';
+import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
+import { makeWheel } from '../support/distributions.ts';
+import { filesToPublish } from '../support/index-plane.ts';
+
+let plane: ControlPlane;
+let folder: string;
+let edits: Edits & { sweep(): Promise<void> };
+let records: EditRecords;
+let index: Index;
+let served: Pick<BlobStore, 'has' | 'size' | 'stream'>;
+let activities: EditActivities;
+let number = 0;
+
+beforeAll(async () => {
+  plane = await startControlPlane();
+  folder = await mkdtemp(join(tmpdir(), 'farm-edits-'));
+  const { database, blobs, workflows, upstream, ports: { clock } } = plane;
+  records = prismaEditRecords({ database, blobs });
+  index = indexPostgres({ pool: database.pool, clock, origin: () => 'http://127.0.0.1' });
+  served = composedBlobs(blobs, database.pool);
+  edits = prismaEdits({ database, blobs, workflows, upstream, clock, records, builder: 'test 1', index: 'http://127.0.0.1/simple/' });
+  const authority = await openLocalAuthority({ folder: join(folder, 'keys'), farmId: 'test', now: clock.now });
+  const signer = localSigner({ authority, log: pgLogStore(database.pool) });
+  const acts = editActivities({ edits: records, records: plane.records, signer, index });
+  const logger = new DefaultLogger('ERROR');   // a refusal is an answer here, not a fault
+  const run = <O>(act: (order: O) => Promise<void>) => (order: O) => new MockActivityEnvironment({}, { logger }).run(act, order) as Promise<void>;
+  activities = {
+    prepareEdit: run(acts.prepareEdit), attestEdit: run(acts.attestEdit), publishEdit: run(acts.publishEdit), endEdit: run(acts.endEdit),
+  };
+}, 120_000);
+afterAll(async () => {
+  await plane.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A project of its own with one published wheel. */
+async function published(): Promise<string> {
+  const name = `edited${(number += 1)}`;
+  const wheel = makeWheel({ name, version: '1.0', requiresPython: '>=3.8', requires: ['six>=1'] });
+  await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: await filesToPublish(plane.blobs, [wheel]) });
+  return name;
+}
+const request = (name: string, set: readonly string[] = ['Requires-Python: >=3.9']) =>
+  ({ what: `${name}==1.0`, mode: 'respin', set: [...set], remove: [], bound: [] });
+async function started(name: string, set?: readonly string[], more: object = {}): Promise<EditView> {
+  const asked = request(name, set);
+  const { basis } = await edits.preview(asked);
+  return edits.start({ ...asked, basis, why: 'a test', by: 'me', ...more });
+}
+const filenames = (name: string) => index.published(name, '1.0');
+const code = (promise: Promise<unknown>): Promise<string> =>
+  promise.then(() => 'no failure', (error: { failure?: { code: string }; type?: string }) => error.failure?.code ?? error.type ?? String(error));
+async function bytesOf(sha256: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of await served.stream(sha256)) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+async function deliver(editId: string): Promise<void> {
+  await activities.prepareEdit({ editId });
+  await activities.attestEdit({ editId });
+  await activities.publishEdit({ editId });
+}
+
+describe('an edit', () => {
+  it('is previewed without a trace', async () => {
+    const name = await published();
+    const preview = await edits.preview(request(name));
+    expect(preview).toMatchObject({
+      project: name, version: '1.0', buildTag: 1, secondApproval: false,
+      groups: [{ changes: [{ field: 'Requires-Python', before: '>=3.8', after: '>=3.9', risk: 'tighten' }] }],
+      files: [{ filename: `${name}-1.0-1-py3-none-any.whl`, original: `${name}-1.0-py3-none-any.whl` }],
+    });
+    expect(preview.reach.find(({ form }) => form === `${name}==1.0`)?.sees).toBe(true);
+    const { prisma } = plane.database;
+    expect([await prisma.edit.count({ where: { project: name } }), (await filenames(name)).length]).toEqual([0, 1]);
+  });
+
+  it('becomes visible at the end only, and a second delivery of any activity changes nothing', async () => {
+    const name = await published();
+    const { id } = await started(name);
+    expect(plane.workflows.edits).toContain(id);
+    const look = async () => ({
+      edit: await edits.view(id), files: await filenames(name),
+      signed: await plane.database.prisma.attestation.count({ where: { filename: { startsWith: `${name}-` } } }),
+      leaves: await plane.database.prisma.logLeaf.count(),
+    });
+    for (const act of ['prepareEdit', 'attestEdit'] as const) {
+      await activities[act]({ editId: id });
+      const first = await look();
+      await activities[act]({ editId: id });
+      expect(await look()).toEqual(first);
+      expect(first.files).toEqual([`${name}-1.0-py3-none-any.whl`]);
+    }
+    await activities.publishEdit({ editId: id });
+    const done = await look();
+    expect(done).toMatchObject({ edit: { state: 'published' }, files: [`${name}-1.0-1-py3-none-any.whl`, `${name}-1.0-py3-none-any.whl`], signed: 2 });
+    expect(await code(activities.publishEdit({ editId: id }))).toBe('FARM_ENDED');
+    await activities.endEdit({ editId: id });
+    expect(await look()).toEqual(done);
+  });
+
+  it('gives a file with its digest, made of ranges and a tail, also after three edits', async () => {
+    const name = await published();
+    for (const bound of ['>=3.9', '>=3.10', '>=3.11']) {
+      const { id } = await started(name, [`Requires-Python: ${bound}`]);
+      await deliver(id);
+      const [file] = (await edits.view(id)).files;
+      const bytes = await bytesOf(file?.sha256 ?? '');
+      expect(createHash('sha256').update(bytes).digest('hex')).toBe(file?.sha256);
+      expect([bytes.length, await served.size(file?.sha256 ?? '')]).toEqual([file?.bytes, file?.bytes]);
+      expect(await plane.blobs.has(file?.sha256 ?? '')).toBe(false);
+    }
+    const rows = await plane.database.prisma.editWheel.findMany({ where: { filename: { startsWith: `${name}-` } } });
+    expect(new Set(rows.map(({ baseSha256 }) => baseSha256)).size).toBe(1);
+    const file = await plane.database.prisma.file.findUniqueOrThrow({ where: { filename: `${name}-1.0-3-py3-none-any.whl` } });
+    expect(file.requiresPython).toBe('>=3.11');
+    expect(file.originalSha256).toBe((await plane.database.prisma.file.findUniqueOrThrow({ where: { filename: `${name}-1.0-2-py3-none-any.whl` } })).sha256);
+  });
+
+  it('needs the typed release where it adds a dependency', async () => {
+    const name = await published();
+    expect(await code(started(name, ['Requires-Dist: evil']))).toBe('FARM_EDIT_APPROVAL');
+    expect(await code(started(name, ['Requires-Dist: evil'], { selfApproval: name }))).toBe('FARM_EDIT_APPROVAL');
+    const { approvals } = await started(name, ['Requires-Dist: evil'], { selfApproval: `${name}==1.0` });
+    expect(approvals.map(({ kind, self }) => [kind, self])).toEqual([['edit', true], ['added-dependency', true]]);
+  });
+
+  it('is one at a time, for the files that its preview showed', async () => {
+    const name = await published();
+    const stale = await edits.preview(request(name));
+    const { id } = await started(name);
+    expect(await code(started(name))).toBe('FARM_EDIT_RUNNING');
+    await deliver(id);
+    const late = edits.start({ ...request(name, ['Summary: late']), basis: stale.basis, why: 'a test', by: 'me' });
+    expect(await code(late)).toBe('FARM_EDIT_STALE');
+  });
+
+  it('is not published where a wheel joined the release meanwhile', async () => {
+    const name = await published();
+    const { id } = await started(name);
+    await activities.prepareEdit({ editId: id });
+    await activities.attestEdit({ editId: id });
+    const wheel = makeWheel({ name, version: '1.0', content: 'another' });
+    const [file] = await filesToPublish(plane.blobs, [wheel]);
+    if (!file) throw new Error('no file');
+    const filename = `${name}-1.0-cp311-cp311-manylinux_2_17_x86_64.whl`;
+    await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: [{ ...file, filename }] });
+    expect(await code(activities.publishEdit({ editId: id }))).toBe('FARM_EDIT_STALE');
+    await activities.endEdit({ editId: id, code: 'FARM_EDIT_STALE', why: 'other files' });
+    expect(await edits.view(id)).toMatchObject({ state: 'failed', files: [], failure: { code: 'FARM_EDIT_STALE', message: 'other files' } });
+    expect((await filenames(name)).length).toBe(2);
+  });
+
+  it('leaves nothing when it ends before it was published', async () => {
+    const name = await published();
+    const { id } = await started(name);
+    await activities.prepareEdit({ editId: id });
+    await activities.endEdit({ editId: id });
+    expect(await edits.view(id)).toMatchObject({ state: 'cancelled', files: [] });
+    expect(await code(activities.publishEdit({ editId: id }))).toBe('FARM_ENDED');
+    expect(await filenames(name)).toEqual([`${name}-1.0-py3-none-any.whl`]);
+  });
+
+  it('waits for Temporal, and is cancelled without it', async () => {
+    const name = await published();
+    plane.workflows.away = true;
+    const { id } = await started(name);
+    expect(plane.workflows.edits).not.toContain(id);
+    await edits.sweep();
+    plane.workflows.away = false;
+    await edits.sweep();
+    expect(plane.workflows.edits).toContain(id);
+    plane.workflows.away = true;
+    const other = await started(await published());
+    await edits.cancel(other.id, 'me');
+    plane.workflows.away = false;
+    expect((await edits.view(other.id)).state).toBe('cancelled');
+  });
+
+  it('refuses what is not there by name', async () => {
+    const name = await published();
+    expect(await code(edits.preview({ ...request(name), what: name }))).toBe('FARM_WHAT_UNCLEAR');
+    expect(await code(edits.preview({ ...request(name), what: `${name}==2.0` }))).toBe('FARM_EDIT_RELEASE');
+    expect(await code(edits.preview({ ...request(name), mode: 'post' }))).toBe('FARM_EDIT_MODE');
+    expect(await code(edits.preview(request(name, ['Name: other'])))).toBe('FARM_EDIT_FIELD');
+    expect(await code(edits.preview(request(name, ['Requires-Dist: six>=1'])))).toBe('FARM_EDIT_NOTHING');
+    await plane.database.prisma.file.updateMany({ where: { project: name }, data: { yanked: 'broken' } });
+    expect(await code(edits.preview(request(name)))).toBe('FARM_EDIT_RELEASE');
+  });
+});
