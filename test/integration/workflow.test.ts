@@ -4,12 +4,12 @@ import type { TestWorkflowEnvironment } from '@temporalio/testing';
 import { bundleWorkflowCode, DefaultLogger, NativeConnection, Runtime, Worker, type WorkflowBundle } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { join } from 'node:path';
-import type { BuildActivities, ControlActivities, TestActivities } from '../../orchestrator/contract/activities.ts';
+import type { BuildActivities, ControlActivities, EditActivities, TestActivities } from '../../orchestrator/contract/activities.ts';
 import { limits } from '../../orchestrator/contract/limits.ts';
 import { controlQueue, type CellRef, type ReleaseOrder } from '../../orchestrator/contract/messages.ts';
 import { temporalForTest } from '../support/temporal.ts';
 
-type Activities = BuildActivities & TestActivities & ControlActivities;
+type Activities = BuildActivities & TestActivities & ControlActivities & EditActivities;
 
 let environment: TestWorkflowEnvironment;
 let connection: NativeConnection;
@@ -45,6 +45,10 @@ function noted(replaced: Partial<Activities> = {}): { calls: string[]; activitie
     attest: async () => {},
     publish: async () => ({ state: 'succeeded' }),
     cancelled: async () => {},
+    prepareEdit: async () => {},
+    attestEdit: async () => {},
+    publishEdit: async () => {},
+    endEdit: async () => {},
   };
   const activities = Object.fromEntries(Object.entries({ ...good, ...replaced }).map(([name, act]) => [
     name,
@@ -167,4 +171,62 @@ describe('the release workflow', () => {
     expect(calls.filter((call) => call === 'publish').length).toBe(1);
     expect(events).toBeLessThan(30 * 25 + 20);
   }, 120_000);
+});
+
+describe('the edit workflow', () => {
+  type Handle = Awaited<ReturnType<typeof startEdit>>;
+  const startEdit = (editId: string) => environment.client.workflow.start('edit', {
+    workflowId: `edit-${editId}`, taskQueue: controlQueue, args: [{ editId }],
+  });
+  async function withEdit<T>(activities: Activities, use: (handle: Handle) => Promise<T>): Promise<T> {
+    const worker = await Worker.create({
+      connection, taskQueue: controlQueue, activities, maxHeartbeatThrottleInterval: '100ms', workflowBundle,
+    });
+    return worker.runUntil(async () => use(await startEdit(`e${(number += 1)}`)));
+  }
+  /** An activity that waits for its release. */
+  function held(): { begun: Promise<void>; release: () => void; act: () => Promise<void> } {
+    let [begin, release] = [(): void => {}, (): void => {}];
+    const begun = new Promise<void>((done) => { begin = done; });
+    const free = new Promise<void>((done) => { release = done; });
+    return { begun, release, act: async () => { begin(); await free; } };
+  }
+
+  it('makes all wheels, signs all, publishes all', async () => {
+    const { calls, activities } = noted();
+    await withEdit(activities, (handle) => handle.result());
+    expect(calls).toEqual(['prepareEdit', 'attestEdit', 'publishEdit']);
+  });
+
+  it.each(['prepareEdit', 'attestEdit', 'publishEdit'] as const)('ends the edit as failed with the code of %s', async (failing) => {
+    const { calls, activities } = noted({
+      [failing]: async () => { throw ApplicationFailure.create({ type: 'FARM_EDIT_STALE', message: 'other files', nonRetryable: true }); },
+    });
+    await withEdit(activities, (handle) => handle.result());
+    expect(calls.slice(-2)).toEqual([failing, 'endEdit FARM_EDIT_STALE']);
+  });
+
+  it('ends as cancelled, and publishes nothing, when it is cancelled before', async () => {
+    const prepare = held();
+    const { calls, activities } = noted({ prepareEdit: prepare.act });
+    await withEdit(activities, async (handle) => {
+      await prepare.begun;
+      await handle.cancel();
+      await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      prepare.release();
+    });
+    expect(calls).toEqual(['prepareEdit', 'endEdit']);
+  });
+
+  it('is not interrupted while it publishes', async () => {
+    const publish = held();
+    const { calls, activities } = noted({ publishEdit: publish.act });
+    await withEdit(activities, async (handle) => {
+      await publish.begun;
+      await handle.cancel();
+      publish.release();
+      await handle.result();
+    });
+    expect(calls).toEqual(['prepareEdit', 'attestEdit', 'publishEdit']);
+  });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { basisText, currentWheels } from '../../../orchestrator/domain/edit-basis.ts';
+import { basisText, currentWheels, respinRemarks } from '../../../orchestrator/domain/edit-basis.ts';
 
 const file = (filename: string, yanked: string | null = null) => ({ filename, sha256: filename.length.toString(16).padStart(64, '0'), yanked });
 const names = (files: readonly { filename: string }[]): string[] => files.map(({ filename }) => filename);
@@ -33,5 +33,13 @@ describe('basisText', () => {
     ];
     expect(new Set(texts).size).toBe(texts.length);
     expect(basisText([{ ...one }], 1)).toBe(texts[0]);
+  });
+});
+
+describe('respinRemarks', () => {
+  it('says where old files are still taken: a Python that the new bound excludes', () => {
+    const change = { field: 'Requires-Python', before: '>=3.9', after: '>=3.10', risk: 'tighten' } as const;
+    expect(respinRemarks([change])).toEqual([expect.stringContaining('a Python that >=3.10 excludes')]);
+    expect(respinRemarks([{ ...change, after: '>=3.8', risk: 'loosen' }, { ...change, field: 'Summary', risk: 'text' }])).toEqual([]);
   });
 });
