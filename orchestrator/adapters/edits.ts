@@ -53,9 +53,11 @@ export function prismaEdits(ports: EditsPorts): Edits & { sweep(): Promise<void>
       const rows = await prisma.edit.findMany({ orderBy: { startedAt: 'desc' }, take: limit, include: { wheels: true } });
       return rows.map((row) => viewOf(ports, row));
     },
-    async cancel(id) {
+    async cancel(id, by) {
       const edit = await prisma.edit.findUnique({ where: { id } });
       if (!edit) return fail('FARM_NOT_FOUND', 'publish', { thing: `edit ${id}` });
+      const cancelled = failure('FARM_CANCELLED', 'publish', { who: by });
+      await prisma.edit.updateMany({ where: { id, state: 'running' }, data: { failure: asJson(cancelled) } });
       if (edit.workflowStartedAt) await ports.workflows.cancelEdit(id);
       else await ports.records.end(id, 'cancelled');
     },

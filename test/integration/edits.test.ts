@@ -169,6 +169,13 @@ describe('an edit', () => {
     expect((await filenames(name)).length).toBe(2);
   });
 
+  it('is published whole when a cancel comes too late', async () => {
+    const { id } = await started(await published());
+    await edits.cancel(id, 'me');
+    await deliver(id);
+    expect(await edits.view(id)).toMatchObject({ state: 'published', failure: null });
+  });
+
   it('leaves nothing when it ends before it was published', async () => {
     const name = await published();
     const { id } = await started(name);
@@ -192,7 +199,7 @@ describe('an edit', () => {
     const other = await started(await published());
     await edits.cancel(other.id, 'me');
     plane.workflows.away = false;
-    expect((await edits.view(other.id)).state).toBe('cancelled');
+    expect(await edits.view(other.id)).toMatchObject({ state: 'cancelled', failure: { code: 'FARM_CANCELLED', message: 'Cancelled by me.' } });
   });
 
   it('refuses what is not there by name', async () => {

@@ -5,7 +5,7 @@ import { parseMetadata, readCoreMetadata } from '../../domain/metadata.ts';
 import type { BlobStore, EditRecords, PublishOrder } from '../../ports.ts';
 import { draftEdit, type Draft } from '../edits-draft.ts';
 import { readRelease, type EditedSource } from '../edits-release.ts';
-import type { Edit, EditWheel } from './client/client.ts';
+import { Prisma, type Edit, type EditWheel } from './client/client.ts';
 import { asJson, type Database, type Tx } from './database.ts';
 
 export interface EditRecordPorts { readonly database: Database; readonly blobs: BlobStore }
@@ -47,7 +47,11 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
       await prisma.$transaction(async (tx) => {
         const moved = await tx.edit.updateMany({
           where: { id: editId, state: 'running' },
-          data: { state, endedAt: new Date(), ...(failure ? { failure: asJson(failure) } : {}) },
+          data: {
+            state, endedAt: new Date(), ...(failure ? { failure: asJson(failure) } : {}),
+            // A cancel that came too late stands there until now.
+            ...(state === 'published' ? { failure: Prisma.DbNull } : {}),
+          },
         });
         // Nobody refers to the wheels of an edit that was not published: collection takes their bytes.
         if (moved.count === 1 && state !== 'published') await tx.editWheel.deleteMany({ where: { editId } });
