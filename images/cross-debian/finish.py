@@ -87,7 +87,7 @@ def describe(row, made):
 def computed_interpreter(row):
     """Tags and markers of a target that nothing here can run, computed by packaging from the row."""
     return json.loads(subprocess.run(
-        [f'{HOME}/venv/bin/python', '/stage/interpreter.py', '--compute', row['python'], row['platformTag'],
+        [f'{HOME}/venv/bin/python', '-B', '/stage/interpreter.py', '--compute', row['python'], row['platformTag'],
          row['architecture']], check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 

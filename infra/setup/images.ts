@@ -35,7 +35,7 @@ export function binfmtPart(_places: Places, _env: Env): SetupPart {
 /** The images of recipes.json; the record beside an image says from which recipe it was made. */
 export function imagesPart(places: Places, env: Env): SetupPart {
   return {
-    name: 'images', what: 'build and test images', size: '3 GB on disk', expectedSeconds: 480,
+    name: 'images', what: 'build and test images', size: '3 GB on disk', expectedSeconds: 300,
     needs: ['docker', 'binfmt'], purpose: 'build',
     async check() {
       const { readRecipes, recipeDigest } = await import('../../images/recipes.ts');
