@@ -140,19 +140,6 @@ describe('./farm edit', () => {
     expect(readdirSync(join(scratch, 'old')), locked.output).toEqual([original.filename]);
   });
 
-  it('is what a stock uv installs; a hash lock keeps the old file', async () => {
-    const uv = join(await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']), 'uv');
-    const install = (folder: string, ...what: string[]) => run(uv, ['pip', 'install', '--no-cache', '--no-deps', '--only-binary', ':all:',
-      '--python', join(pip, '../python'), '--target', join(scratch, folder), '--index-url', index, ...what]);
-    const bound = (folder: string) => /^Requires-Python: .*/m.exec(
-      readFileSync(join(scratch, folder, 'zoo_c_extension-1.0.dist-info/METADATA'), 'utf8'))?.[0] ?? 'none';
-    const fresh = await install('uv-new', release);
-    expect(fresh.code, fresh.output).toBe(0);
-    const old = await install('uv-old', '--require-hashes', '-r', join(scratch, 'lock.txt'));
-    expect(old.code, old.output).toBe(0);
-    expect([bound('uv-new'), bound('uv-old')]).toEqual([bounds, 'none']);
-  });
-
   it('serves ranges of a wheel that is stored nowhere whole', async () => {
     const fresh = await wheelNamed(/^zoo_c_extension-1\.0-1-/);
     const whole = readFileSync(await saved(fresh));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { editActivities } from '../../orchestrator/activities/edits.ts';
 import { composedBlobs } from '../../orchestrator/adapters/blobs-composed.ts';
 import { prismaEdits } from '../../orchestrator/adapters/edits.ts';
-import { indexPostgres } from '../../orchestrator/adapters/index-postgres.ts';
 import { prismaEditRecords } from '../../orchestrator/adapters/prisma/edit-records.ts';
 import { localSigner } from '../../orchestrator/adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from '../../orchestrator/adapters/sigstore/local.ts';
@@ -18,9 +17,13 @@ import type { EditView } from '../../orchestrator/contract/edits.ts';
 import type { BlobStore, EditRecords, Edits, Index } from '../../orchestrator/ports.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { makeWheel } from '../support/distributions.ts';
-import { filesToPublish } from '../support/index-plane.ts';
+import { clientVenv } from '../support/clients.ts';
+import { run } from '../support/clients-run.ts';
+import { filesToPublish, startIndexPlane, type IndexPlane } from '../support/index-plane.ts';
 
 let plane: ControlPlane;
+/** Serves what is published, from the blobs that edits are made of. */
+let web: IndexPlane;
 let folder: string;
 let edits: Edits & { sweep(): Promise<void> };
 let records: EditRecords;
@@ -32,21 +35,24 @@ let number = 0;
 beforeAll(async () => {
   plane = await startControlPlane();
   folder = await mkdtemp(join(tmpdir(), 'farm-edits-'));
-  const { database, blobs, workflows, upstream, ports: { clock } } = plane;
+  const { database, workflows, upstream, ports: { clock } } = plane;
+  web = await startIndexPlane({ databaseUrl: database.url, upstream: 'http://127.0.0.1:9/simple/', folder });
+  const { blobs } = web;
+  index = web.index;
   records = prismaEditRecords({ database, blobs });
-  index = indexPostgres({ pool: database.pool, clock, origin: () => 'http://127.0.0.1' });
   served = composedBlobs(blobs, database.pool);
   edits = prismaEdits({ database, blobs, workflows, upstream, clock, records, builder: 'test 1', index: 'http://127.0.0.1/simple/' });
   const authority = await openLocalAuthority({ folder: join(folder, 'keys'), farmId: 'test', now: clock.now });
   const signer = localSigner({ authority, log: pgLogStore(database.pool) });
   const acts = editActivities({ edits: records, records: plane.records, signer, index });
   const logger = new DefaultLogger('ERROR');   // a refusal is an answer here, not a fault
-  const run = <O>(act: (order: O) => Promise<void>) => (order: O) => new MockActivityEnvironment({}, { logger }).run(act, order) as Promise<void>;
+  const deliverable = <O>(act: (order: O) => Promise<void>) => (order: O) => new MockActivityEnvironment({}, { logger }).run(act, order) as Promise<void>;
   activities = {
-    prepareEdit: run(acts.prepareEdit), attestEdit: run(acts.attestEdit), publishEdit: run(acts.publishEdit), endEdit: run(acts.endEdit),
+    prepareEdit: deliverable(acts.prepareEdit), attestEdit: deliverable(acts.attestEdit), publishEdit: deliverable(acts.publishEdit), endEdit: deliverable(acts.endEdit),
   };
 }, 120_000);
 afterAll(async () => {
+  await web.stop();
   await plane.stop();
   await rm(folder, { recursive: true, force: true });
 });
@@ -55,7 +61,7 @@ afterAll(async () => {
 async function published(): Promise<string> {
   const name = `edited${(number += 1)}`;
   const wheel = makeWheel({ name, version: '1.0', requiresPython: '>=3.8', requires: ['six>=1'] });
-  await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: await filesToPublish(plane.blobs, [wheel]) });
+  await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: await filesToPublish(web.blobs, [wheel]) });
   return name;
 }
 const request = (name: string, set: readonly string[] = ['Requires-Python: >=3.9']) =>
@@ -78,6 +84,28 @@ async function deliver(editId: string): Promise<void> {
   await activities.attestEdit({ editId });
   await activities.publishEdit({ editId });
 }
+
+describe.each(['pip', 'uv'] as const)('a stock %s', (client) => {
+  it('installs what was edited, and the old file where a lock has its hash', async () => {
+    const bin = await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']);
+    const name = await published();
+    const [old] = await plane.database.prisma.file.findMany({ where: { project: name } });
+    const { id } = await started(name);
+    await deliver(id);
+    const lock = join(folder, `${name}.txt`);
+    await writeFile(lock, `${name}==1.0 --hash=sha256:${old?.sha256 ?? ''}\n`);
+    const [command, first] = client === 'pip' ? ['pip', ['install', '--no-cache-dir']] as const
+      : ['uv', ['pip', 'install', '--no-cache', '--python', join(bin, 'python')]] as const;
+    const bound = async (target: string, ...what: string[]): Promise<string | undefined> => {
+      const said = await run(join(bin, command), [...first, '--no-deps', '--only-binary', ':all:', '--target', join(folder, target),
+        '--index-url', `${web.url}/simple/`, ...what]);
+      expect(said.code, said.output).toBe(0);
+      return /^Requires-Python: (.*)/m.exec(await readFile(join(folder, target, `${name}-1.0.dist-info/METADATA`), 'utf8'))?.[1];
+    };
+    expect(await bound(`${client}-new`, `${name}==1.0`)).toBe('>=3.9');
+    expect(await bound(`${client}-old`, '--require-hashes', '-r', lock)).toBe('>=3.8');
+  }, 120_000);
+});
 
 describe('an edit', () => {
   it('is previewed without a trace', async () => {
@@ -126,7 +154,7 @@ describe('an edit', () => {
       const bytes = await bytesOf(file?.sha256 ?? '');
       expect(createHash('sha256').update(bytes).digest('hex')).toBe(file?.sha256);
       expect([bytes.length, await served.size(file?.sha256 ?? '')]).toEqual([file?.bytes, file?.bytes]);
-      expect(await plane.blobs.has(file?.sha256 ?? '')).toBe(false);
+      expect(await web.blobs.has(file?.sha256 ?? '')).toBe(false);
     }
     const rows = await plane.database.prisma.editWheel.findMany({ where: { filename: { startsWith: `${name}-` } } });
     expect(new Set(rows.map(({ baseSha256 }) => baseSha256)).size).toBe(1);
@@ -159,7 +187,7 @@ describe('an edit', () => {
     await activities.prepareEdit({ editId: id });
     await activities.attestEdit({ editId: id });
     const wheel = makeWheel({ name, version: '1.0', content: 'another' });
-    const [file] = await filesToPublish(plane.blobs, [wheel]);
+    const [file] = await filesToPublish(web.blobs, [wheel]);
     if (!file) throw new Error('no file');
     const filename = `${name}-1.0-cp311-cp311-manylinux_2_17_x86_64.whl`;
     await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: [{ ...file, filename }] });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Pool } from 'pg';
+import { composedBlobs } from '../../orchestrator/adapters/blobs-composed.ts';
 import { folderBlobs } from '../../orchestrator/adapters/blobs-fs.ts';
 import { indexPostgres } from '../../orchestrator/adapters/index-postgres.ts';
 import { indexStatements } from '../../orchestrator/adapters/index-statements.ts';
@@ -53,7 +54,7 @@ export async function startIndexPlane(
     return reply.code(cards[error.failure.code].http).send(error.failure);
   });
   registerIndexRoutes(app, {
-    pages, blobs, statements: indexStatements(pool, testPublisher),
+    pages, blobs: composedBlobs(blobs, pool), statements: indexStatements(pool, testPublisher),
     upstream: upstreamIndex({ http, pool, blobs, clock, folder: join(folder, 'downloads') }),
     signer: { trustConfig: async () => ({ json: '{"mediaType":"test"}', fingerprint: 'f00' }) },
     builds: { newest: async () => [] },
