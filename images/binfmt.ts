@@ -5,6 +5,7 @@ import Docker from 'dockerode';
 import { runCommand, works } from './command.ts';
 import { haveDebian } from './debian-image.ts';
 import { withContainer } from './docker.ts';
+import { installOnHost } from './host-apt.ts';
 import { imagesFolder, readRecipes } from './recipes.ts';
 
 const folder = '/proc/sys/fs/binfmt_misc';
@@ -77,7 +78,7 @@ export async function ensureBinfmt(machines: readonly string[], options: BinfmtO
   if (image) await registerInContainer(docker, image, lacking(), options);
   else if (root && await works('apt-get', ['--version'])) {
     say('no container registry answers: installing qemu-user-static and binfmt-support with this machine\'s apt');
-    await installOnHost(options);
+    await registerOnHost(options);
   } else {
     throw new Error(`Programs of ${lacking().join(', ')} cannot start here, and no container registry answers. `
       + 'As root: apt-get install qemu-user-static binfmt-support');
@@ -85,11 +86,9 @@ export async function ensureBinfmt(machines: readonly string[], options: BinfmtO
   if (lacking().length > 0) throw new Error(`QEMU was installed, but programs of ${lacking().join(', ')} still cannot start.`);
 }
 
-async function installOnHost(options: BinfmtOptions): Promise<void> {
-  if (!await works('update-binfmts', ['--version']) || !existsSync('/usr/bin/qemu-arm-static')) {
-    await runCommand('apt-get', ['-q', 'update'], options);
-    await runCommand('apt-get', ['-q', 'install', '-y', '--no-install-recommends', 'qemu-user-static', 'binfmt-support'], options);
-  }
+async function registerOnHost(options: BinfmtOptions): Promise<void> {
+  await installOnHost(['qemu-user-static', 'binfmt-support'],
+    async () => await works('update-binfmts', ['--version']) && existsSync('/usr/bin/qemu-arm-static'), options);
   await runCommand('update-binfmts', ['--enable'], options);
 }
 

@@ -8,6 +8,7 @@ import { debianArchives, parseSources, sourceLists, suitesOf } from './apt-sourc
 import { runCommand, works } from './command.ts';
 import { haveDebian } from './debian-image.ts';
 import { withContainer } from './docker.ts';
+import { installOnHost } from './host-apt.ts';
 import { architectureOf, imageEpoch, imagesFolder, readArchitectures, rowsOf } from './recipes.ts';
 import type { MakeOptions, PackageVersion, Recipe } from './types.ts';
 
@@ -111,6 +112,5 @@ async function installMmdebstrap(recipe: Recipe, options: Parameters<typeof runC
     throw new Error(`Making ${recipe.name} needs either a Docker engine that can pull debian:${recipe.suite}, `
       + 'or mmdebstrap on this machine (as root: apt-get install mmdebstrap).');
   }
-  await runCommand('apt-get', ['-q', 'update'], options);
-  await runCommand('apt-get', ['-q', 'install', '-y', '--no-install-recommends', 'mmdebstrap', 'debian-archive-keyring'], options);
+  await installOnHost(['mmdebstrap', 'debian-archive-keyring'], () => works('mmdebstrap', ['--version']), options ?? {});
 }
