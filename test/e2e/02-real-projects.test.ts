@@ -74,7 +74,7 @@ async function brokenMarkupSafe(): Promise<string> {
     'with tarfile.open(sys.argv[1], "w:gz") as out:',
     '    for member, content in members:',
     '        if member.name.endswith("_speedups.c"):',
-    '            content = b"#error this compiler is broken\n" + content',
+    '            content = b"#error this compiler is broken\\n" + content',
     '            member.size = len(content)',
     '        out.addfile(member, io.BytesIO(content) if content is not None else None)',
   ].join('\n'), file]);
