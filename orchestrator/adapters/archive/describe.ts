@@ -58,7 +58,6 @@ export type DescribedWheel = {
   readonly requiresDist: readonly string[];
   /** Length of the prefix that an edit of metadata keeps. @unit bytes */
   readonly payloadBytes: number;
-  readonly payloadSha256: string;
   readonly binaries: readonly Binary[];
   readonly grafted: readonly Binary[];
   readonly members: number;
@@ -132,7 +131,7 @@ async function writeFinal(
   const copied = await copyPayload(archive, { ...order, file, checked }, writer);
   if (!copied.ok) return copied;
   const { members, binaries } = copied.value;
-  const payload = { payloadBytes: writer.offset(), payloadSha256: payloadDigest(members) };
+  const payload = { payloadBytes: writer.offset() };
   const others = await scanOthers(archive, checked.distInfo);
   const record = checkRecord(file, texts.record, [...members, ...others]);
   if (!record.ok) return record;
@@ -192,8 +191,8 @@ async function scanOthers(archive: ZipArchive, distInfo: string): Promise<Member
   return digests;
 }
 
-/** Adds the texts and the RECORD of everything. Shared with the delivery of edits. */
-export async function writeTail(
+/** Adds the texts and the RECORD of everything. */
+async function writeTail(
   writer: ZipWriter, distInfo: string, epoch: number,
   content: { members: readonly MemberDigest[]; texts: readonly (readonly [string, string])[] },
 ): Promise<void> {
@@ -207,11 +206,6 @@ export async function writeTail(
   const own = `${distInfo}/RECORD`;
   const record = printRecord([...digests.map(recordEntry), { path: own, hash: '', size: null }]);
   await writer.add(newMember(own, Buffer.from(record, 'utf8'), epoch));
-}
-
-/** Digest of names and contents of the payload, the same before and after any edit of metadata. */
-export function payloadDigest(members: readonly MemberDigest[]): string {
-  return sha256Of(members.map((one) => `${one.sha256} ${one.size} ${one.path}\n`).join(''));
 }
 
 function wheelText(text: string, buildTag: number | undefined): string {
