@@ -307,6 +307,8 @@ export interface Sources {
     readonly body: AsyncIterable<Uint8Array>;
   }): Promise<SourceView>;
   view(id: string): Promise<SourceView>;
+  /** Sources whose sdist is being made, the newest first. */
+  making(): Promise<readonly SourceView[]>;
   cancel(id: string): Promise<void>;
 }
 

@@ -19,6 +19,7 @@ export interface SourcePorts {
 }
 
 const waitPollMs = 1000;
+const makingMax = 100;
 
 /** Port Sources: an sdist file is ready at once, the sdist of a folder is made by a workflow. */
 export function prismaSources(ports: SourcePorts): Sources {
@@ -45,6 +46,9 @@ export function prismaSources(ports: SourcePorts): Sources {
       return viewOf(source);
     },
     view: async (id) => viewOf(await findSource(ports, id)),
+    making: async () => Promise.all((await prisma.source.findMany({
+      where: { state: 'making' }, orderBy: { createdAt: 'desc' }, take: makingMax,
+    })).map(viewOf)),
     async cancel(id) {
       await workflows.cancelSdist(id);
       await prisma.$transaction(async (tx) => {

@@ -5,8 +5,9 @@ import { farmNames } from '../domain/statement.ts';
 import { clientOf, type ApiClient } from './api-client.ts';
 import type { Command, Context } from './command.ts';
 import { ensureUp } from './group/raise.ts';
-import { readAsked, requestOf } from './order.ts';
-import { exitStatus, jsonResult, resultLines } from './result.ts';
+import { readAsked, requestOf, type Asked } from './order.ts';
+import { failureOf } from './print-error.ts';
+import { exitStatus, jsonFailure, jsonResult, resultLines } from './result.ts';
 import { LiveTable } from './table.ts';
 
 export const command: Command = {
@@ -21,29 +22,38 @@ export const command: Command = {
   ],
   async act(context, argv) {
     const asked = readAsked(argv);
-    await ensureUp(context);
-    const client = clientOf(context.places);
-    const stop = new AbortController();
-    let running: string | null = null;
-    const cancel = (id: string): void => {
-      client.post(`/builds/${id}/cancel`, { by: 'Ctrl-C' }).catch((error: Error) => context.err.write(`${error.message}\n`));
-    };
-    const onInterrupt = (): void => {
-      if (stop.signal.aborted) process.exit(130);
-      stop.abort();
-      context.err.write('\ncancelling; once more to leave at once\n');
-      if (running) cancel(running);
-    };
-    process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-    const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), stop.signal);
-    const started = await client.post<BuildView>('/builds', request);
-    running = started.id;
-    // Asked for while the farm was planning: nobody else would end the build.
-    if (stop.signal.aborted && started.state === 'running') cancel(running);
-    const ended = started.state === 'running' ? await follow(context, client, started) : started;
-    return report(context, client, ended, asked.json);
+    try {
+      return await build(context, asked);
+    } catch (error) {
+      if (asked.json) context.out.write(`${JSON.stringify(jsonFailure(failureOf(error)))}\n`);
+      throw error;
+    }
   },
 };
+
+async function build(context: Context, asked: Asked): Promise<number> {
+  await ensureUp(context);
+  const client = clientOf(context.places);
+  const stop = new AbortController();
+  let running: string | null = null;
+  const cancel = (id: string): void => {
+    client.post(`/builds/${id}/cancel`, { by: 'Ctrl-C' }).catch((error: Error) => context.err.write(`${error.message}\n`));
+  };
+  const onInterrupt = (): void => {
+    if (stop.signal.aborted) process.exit(130);
+    stop.abort();
+    context.err.write('\ncancelling; once more to leave at once\n');
+    if (running) cancel(running);
+  };
+  process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
+  const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), stop.signal);
+  const started = await client.post<BuildView>('/builds', request);
+  running = started.id;
+  // Asked for while the farm was planning: nobody else would end the build.
+  if (stop.signal.aborted && started.state === 'running') cancel(running);
+  const ended = started.state === 'running' ? await follow(context, client, started) : started;
+  return report(context, client, ended, asked.json);
+}
 
 /** Shows the build until it has ended; a dropped stream is opened again. */
 async function follow({ err }: Context, client: ApiClient, started: BuildView): Promise<BuildView> {

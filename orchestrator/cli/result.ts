@@ -1,5 +1,6 @@
 import type { BuildView, CellView } from '../contract/api.ts';
 import { compareCoverage, groupTargets } from '../domain/coverage.ts';
+import type { Failure } from '../domain/failure.ts';
 import { printable } from './printable.ts';
 import { duration, size } from './table.ts';
 
@@ -12,6 +13,11 @@ export function jsonResult(view: BuildView): unknown {
       failure: cell.failure ?? cell.testFailure,
     })),
   };
+}
+
+/** What `--json` says when there is no build: the same object, empty, and why. */
+export function jsonFailure(failure: Failure): unknown {
+  return { project: null, version: null, index: null, cells: [], failure };
 }
 
 /** 0 when every required target has a wheel and the release is visible. */

@@ -4,6 +4,7 @@
  *
  *   GET    /api/status                           StatusView
  *   PUT    /api/sources/:sha256?kind&filename&epoch   bytes -> SourceView (kind folder | file)
+ *   GET    /api/sources                          SourceView[] whose sdist is being made
  *   GET    /api/sources/:id                      SourceView
  *   POST   /api/sources/:id/cancel               -> 202, ends the making of an sdist
  *   POST   /api/plans                            BuildRequest -> PlanView            (starts nothing)

@@ -49,7 +49,10 @@ export function networkMode(environment: Readonly<Record<string, string>>): 'bri
   return addresses.some((value) => /\/\/([^@/]*@)?(localhost|127\.|\[::1\])/.test(value)) ? 'host' : 'bridge';
 }
 
-/** Reads the host's settings. A host without pip gives its proxies and certificates only. */
+/**
+ * Reads the host's settings. A host without pip gives its proxies and certificates only. FARM_UPSTREAM is the one index
+ * of a farm that has it: requirements come from where its sdists come from.
+ */
 export async function readHostNetwork(
   environment: Readonly<Record<string, string | undefined>>, mode?: 'bridge' | 'host',
 ): Promise<HostNetwork> {
@@ -59,7 +62,11 @@ export async function readHostNetwork(
   });
   const proxies: Record<string, string> = {};
   for (const name of proxyNames) if (environment[name]) proxies[name] = environment[name];
-  const made = { ...proxies, ...pipEnvironment(listed) };
+  const made: Record<string, string> = { ...proxies, ...pipEnvironment(listed) };
+  if (environment['FARM_UPSTREAM']) {
+    made['PIP_INDEX_URL'] = environment['FARM_UPSTREAM'];
+    delete made['PIP_EXTRA_INDEX_URL'];
+  }
   const caBundlePath = [environment['SSL_CERT_FILE'], ...caBundles].find((path) => path && existsSync(path));
   return { environment: made, caBundlePath: caBundlePath ?? null, mode: mode ?? networkMode(made) };
 }

@@ -25,6 +25,10 @@ export function sourceRoutes(app: FastifyInstance, { sources }: { readonly sourc
       return sources.add({ kind, filename, epoch: Number(epoch ?? 0), sha256: request.params.sha256, body: bodyOf(request) });
     });
 
+  app.get('/api/sources',
+    { config: { words: { summary: 'Sources whose sdist is being made, the newest first.', answer: Type.Array(SourceView) } } },
+    () => sources.making());
+
   app.get<{ Params: { id: string } }>('/api/sources/:id',
     { schema: { params: ById }, config: { words: { summary: 'One source.', answer: SourceView } } },
     (request) => sources.view(request.params.id));

@@ -8,7 +8,7 @@ import { markOf, signalGroup, type ProcessMark } from '../../../infra/setup/proc
 import type { PartPlan } from './parts.ts';
 import { isReady, sizeOf } from './probe.ts';
 
-export type PartState = 'waiting' | 'starting' | 'running' | 'restarting' | 'done' | 'stopped';
+export type PartState = 'waiting' | 'starting' | 'running' | 'restarting' | 'done' | 'stopped' | 'orphan';
 
 /** A part as `status` shows it. */
 export interface PartStatus {

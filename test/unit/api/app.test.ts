@@ -125,7 +125,7 @@ describe('the description of the API', () => {
       'GET /api/attempts/{id}', 'GET /api/attempts/{id}/log', 'GET /api/builds', 'GET /api/builds/{id}',
       'GET /api/builds/{id}/cells/{target}/inputs', 'GET /api/builds/{id}/cells/{target}/inputs/{sha256}',
       'GET /api/builds/{id}/events', 'GET /api/openapi.json',
-      'GET /api/sources/{id}', 'GET /api/status', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
+      'GET /api/sources', 'GET /api/sources/{id}', 'GET /api/status', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
       'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
       'POST /worker/leases/{id}/events', 'POST /worker/leases/{id}/lock', 'POST /worker/leases/{id}/log',
       'POST /worker/leases/{id}/outcome', 'PUT /api/sources/{sha256}', 'PUT /worker/leases/{id}/outputs/{sha256}',
