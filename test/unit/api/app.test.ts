@@ -16,7 +16,7 @@ function appWith(changed: Partial<AppParts> = {}) {
     },
     builds: { plan: unused, start: unused, view: async () => fail('FARM_NOT_FOUND', 'plan', { thing: 'build x' }), newest: async () => [], cancel: unused, watch: unused },
     attempts: { view: unused, log: () => { throw new Error('not asked for in this test'); }, inputs: unused, input: unused },
-    sources: { add: unused, view: unused, cancel: unused },
+    sources: { add: unused, making: async () => [], view: unused, cancel: unused },
     tallies: { count: async () => ({ projects: 1, files: 2, serial: 3, openBuilds: 4 }) },
     door: { lease: unused, open: unused, input: unused, output: unused, log: unused, event: unused, lock: unused, outcome: unused },
     ...changed,
