@@ -6,7 +6,7 @@ import type { EditPreview, EditPreviewRequest, EditRequest, EditView } from './c
 import type { CellLimits } from './contract/limits.ts';
 import type { ReleaseOrder } from './contract/messages.ts';
 import type {
-  LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
+  LastWords, LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
 } from './contract/worker.ts';
 import type { CatalogueRow, Locked, Plan, PlanRow, PolicyLine, Tested } from './domain/plan.ts';
 import type { RespinOrigin } from './domain/edit-statement.ts';
@@ -264,6 +264,10 @@ export interface OpenLease {
   readonly attemptId: string;
   readonly inputs: readonly string[];
   readonly ended: boolean;
+  /** The candidate row of the attempt, where it is known without a look. */
+  readonly row?: PlanRow;
+  /** Digest of the secret, for calls that look themselves whether the lease is in force. */
+  readonly secretHash?: string;
 }
 
 /**
@@ -275,6 +279,8 @@ export interface WorkerDoor {
   lease(request: LeaseRequest): Promise<LeaseGrant>;
   /** @errors FARM_UNAUTHORIZED (no such lease, wrong secret), FARM_LEASE_STALE, FARM_ENDED */
   open(leaseId: string, secret: string): Promise<OpenLease>;
+  /** The lease for `lock` and `end`, which look themselves whether it is in force. @errors FARM_UNAUTHORIZED, as `open` */
+  name(leaseId: string, secret: string): Promise<OpenLease>;
   /** @errors FARM_NOT_FOUND where the digest is no input of this lease */
   input(lease: OpenLease, sha256: string): Promise<{ readonly bytes: number; readonly stream: NodeJS.ReadableStream }>;
   /** @errors FARM_DIGEST_MISMATCH, FARM_TOO_LARGE, FARM_NO_SPACE, FARM_ENDED */
@@ -286,6 +292,8 @@ export interface WorkerDoor {
   lock(lease: OpenLease, report: LockReport): Promise<LockAnswer>;
   /** @errors FARM_BAD_REQUEST (wheel not put, wrong kind), FARM_ENDED (another outcome was taken before) */
   outcome(lease: OpenLease, outcome: Outcome): Promise<void>;
+  /** The outcome with what was not sent before it. @errors as `outcome`, `log` and `output` */
+  end(lease: OpenLease, last: LastWords): Promise<void>;
 }
 
 /** Attempts as people see them. */

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { cards, FarmError, failure } from '../orchestrator/domain/failure.ts';
 import type { Card, Failure, FailureCode } from '../orchestrator/domain/failure.ts';
 import type {
-  BlobInput, LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
+  BlobInput, LastWords, LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
 } from '../orchestrator/contract/worker.ts';
 import type { InputCache } from './input-cache.ts';
 import type { Answer, Send, Sent } from './send.ts';
@@ -30,7 +30,14 @@ export interface LeaseDoor {
   /** In their order. */
   events(events: readonly StepEvent[]): Promise<void>;
   lock(report: LockReport): Promise<LockAnswer>;
-  outcome(outcome: Outcome): Promise<void>;
+  outcome(outcome: Outcome, beside: Beside): Promise<void>;
+}
+
+/** What was not sent before the outcome and goes with it. */
+export interface Beside {
+  readonly events: readonly StepEvent[];
+  readonly log: { readonly offset: number; readonly bytes: Uint8Array } | null;
+  readonly output: { readonly sha256: string; readonly bytes: Uint8Array } | null;
 }
 
 export interface ControlDoor {
@@ -90,8 +97,11 @@ function leaseDoor(
   const post = async (rest: string, json: unknown): Promise<Answer> =>
     ask({ method: 'POST', path: at(rest), headers, json });
   return {
-    input: (blob) => cache.get(blob, async () =>
-      (await ask({ method: 'GET', path: at(`inputs/${blob.sha256}`), headers })).body),
+    input: (blob) => cache.get(blob, async () => {
+      const small = grant.small?.[blob.sha256];
+      if (small !== undefined) return Buffer.from(small, 'base64');
+      return (await ask({ method: 'GET', path: at(`inputs/${blob.sha256}`), headers })).body;
+    }),
     forget: (sha256) => cache.drop(sha256),
     async output(file, sha256, bytes) {
       await drain(await ask({
@@ -107,7 +117,17 @@ function leaseDoor(
     },
     events: async (events) => drain(await post('events', events)),
     lock: async (report) => (await readJson(await post('lock', report))) as LockAnswer,
-    outcome: async (outcome) => drain(await post('outcome', outcome)),
+    outcome: async (outcome, beside) => drain(await post('end', lastWords(outcome, beside))),
+  };
+}
+
+function lastWords(outcome: Outcome, { events, log, output }: Beside): LastWords {
+  const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
+  return {
+    outcome,
+    ...(events.length > 0 ? { events: [...events] } : {}),
+    ...(log ? { log: { offset: log.offset, bytes: text(log.bytes) } } : {}),
+    ...(output ? { output: { sha256: output.sha256, bytes: text(output.bytes) } } : {}),
   };
 }
 

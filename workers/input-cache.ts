@@ -1,7 +1,7 @@
 /** Inputs that this worker has fetched, by digest, in one folder; the least recently used go when it grows too big. */
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,12 +9,15 @@ import { fail } from '../orchestrator/domain/failure.ts';
 
 interface Digested { readonly sha256: string; readonly bytes: number }
 
+/** Bytes that are here already, or a stream of them. */
+export type OpenInput = () => Promise<NodeJS.ReadableStream | Uint8Array>;
+
 export interface InputCache {
   /**
    * A file with the bytes of this digest; `open` fetches them where they are not here. Calls at once fetch once.
    * @errors FARM_DIGEST_MISMATCH, FARM_NO_SPACE, what `open` throws
    */
-  get(blob: Digested, open: () => Promise<NodeJS.ReadableStream>): Promise<string>;
+  get(blob: Digested, open: OpenInput): Promise<string>;
   drop(sha256: string): Promise<void>;
 }
 
@@ -26,29 +29,36 @@ export function inputCache(folder: string, bytesMax: number, now: () => number):
   const going = new Map<string, Promise<string>>();
   const pathOf = (sha256: string) => join(folder, sha256);
 
-  async function fetched(
-    blob: { sha256: string; bytes: number }, open: () => Promise<NodeJS.ReadableStream>,
-  ): Promise<string> {
+  const made = mkdir(folder, { recursive: true });
+  made.catch(() => undefined);
+  /** Bytes in the folder as far as is known: it is looked at whole at first, and when it seems too big. */
+  let total = Infinity;
+
+  async function fetched(blob: Digested, open: OpenInput): Promise<string> {
     const path = pathOf(blob.sha256);
     const at = now() / 1000;
     if (await utimes(path, at, at).then(() => true, () => false)) return path;
-    await mkdir(folder, { recursive: true });
+    await made;
     const part = `${path}.${process.pid}.part`;
     try {
-      await download(blob, await open(), part);
+      const from = await open();
+      if (from instanceof Uint8Array) await write(blob, from, part);
+      else await download(blob, from, part);
       await rename(part, path);
-    } finally {
+    } catch (error) {
       await rm(part, { force: true });
+      throw error;
     }
-    await trim(folder, bytesMax, now());
+    total += blob.bytes;
+    if (total > bytesMax) total = await trim(folder, bytesMax, now());
     return path;
   }
 
   return {
     get(blob, open) {
-      const made = going.get(blob.sha256) ?? fetched(blob, open).finally(() => going.delete(blob.sha256));
-      going.set(blob.sha256, made);
-      return made;
+      const one = going.get(blob.sha256) ?? fetched(blob, open).finally(() => going.delete(blob.sha256));
+      going.set(blob.sha256, one);
+      return one;
     },
     drop: (sha256) => rm(pathOf(sha256), { force: true }),
   };
@@ -77,7 +87,18 @@ async function download(blob: Digested, from: NodeJS.ReadableStream, to: string)
   if (found !== blob.sha256) wrong(found);
 }
 
-async function trim(folder: string, bytesMax: number, now: number): Promise<void> {
+/** @errors FARM_DIGEST_MISMATCH, FARM_NO_SPACE */
+async function write(blob: Digested, bytes: Uint8Array, to: string): Promise<void> {
+  const found = createHash('sha256').update(bytes).digest('hex');
+  if (found !== blob.sha256) fail('FARM_DIGEST_MISMATCH', 'fetch', { file: 'An input', found, expected: blob.sha256 });
+  await writeFile(to, bytes, { mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOSPC') fail('FARM_NO_SPACE', 'fetch', { why: String(error) });
+    throw error;
+  });
+}
+
+/** Answers how many bytes are left. */
+async function trim(folder: string, bytesMax: number, now: number): Promise<number> {
   const names = await readdir(folder);
   const files = await Promise.all(names.map(async (name) => {
     const found = await stat(join(folder, name)).catch(() => null);
@@ -85,10 +106,11 @@ async function trim(folder: string, bytesMax: number, now: number): Promise<void
   }));
   let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   for (const { name, bytes, usedAt } of files.sort((a, b) => a.usedAt - b.usedAt)) {
-    if (total <= bytesMax || now - usedAt < inUseMs) return;
+    if (total <= bytesMax || now - usedAt < inUseMs) break;
     await rm(join(folder, name), { force: true });
     total -= bytes;
   }
+  return total;
 }
 
 /** SHA-256 (hex) and size of a file. */

@@ -4,6 +4,11 @@ export interface LogPump {
   write(bytes: Uint8Array): void;
   /** A line of the farm's own, on a line of its own. */
   line(text: string): void;
+  /**
+   * What was not sent yet, for the request that ends the delivery; null where that is nothing, or more than `bytesMax`
+   * and was sent now. @errors what `append` threw
+   */
+  rest(bytesMax: number): Promise<{ readonly offset: number; readonly bytes: Uint8Array } | null>;
   /** Sends what is left. @errors what `append` threw */
   close(): Promise<void>;
 }
@@ -78,6 +83,16 @@ export function logPump(options: PumpOptions): LogPump {
   return {
     write,
     line: (words) => write(text(`${lastByte === newline ? '' : '\n'}${words}\n`)),
+    async rest(bytesMax) {
+      if (waitingBytes > bytesMax) flush();
+      // What is written while it is waited for stays in order: it is taken below.
+      await sending;
+      if (broken) throw broken.error;
+      const bytes = Buffer.concat(waiting);
+      waiting = [];
+      waitingBytes = 0;
+      return bytes.length === 0 ? null : { offset, bytes };
+    },
     async close() {
       flush();
       await sending;

@@ -71,7 +71,7 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   const file = join(scope.folder, 'wheel');
   await box.take(`${place.repaired}/${repaired.wheel}`, file, limits.wheelBytesMax);
   const { sha256, bytes } = await digestOf(file);
-  await scope.lease.output(file, sha256, bytes);
+  await scope.output(file, sha256, bytes);
   return outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, repaired, audited);
 }
 

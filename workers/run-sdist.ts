@@ -37,6 +37,6 @@ async function sdistInScope(scope: Scope<SdistSpec>): Promise<SdistOutcome> {
   const file = join(scope.folder, 'sdist');
   await box.take(`${place.out}/${sdist}`, file, limits.sdistBytesMax);
   const { sha256, bytes } = await digestOf(file);
-  await scope.lease.output(file, sha256, bytes);
+  await scope.output(file, sha256, bytes);
   return { kind: 'sdist', state: 'succeeded', sdist: { sha256, filename: sdist, bytes } };
 }

@@ -4,7 +4,7 @@
  * delivers the cell again; a lease that is over ends quietly.
  */
 import { createReadStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cellLimits, limits } from '../orchestrator/contract/limits.ts';
 import type { CellLimits } from '../orchestrator/contract/limits.ts';
@@ -16,7 +16,7 @@ import type { Failure, Step } from '../orchestrator/domain/failure.ts';
 import type { Backend, Box, StepCommand, StepExit } from './backend/types.ts';
 import type { StepContext } from './classify.ts';
 import { DoorError, isOver } from './control-door.ts';
-import type { ControlDoor, LeaseDoor } from './control-door.ts';
+import type { Beside, ControlDoor, LeaseDoor } from './control-door.ts';
 import type { FetchStore } from './fetch-store.ts';
 import { logPump } from './log-pump.ts';
 import type { Script } from './scripts.ts';
@@ -56,6 +56,8 @@ export interface Scope<Spec> {
   open(image: ImageInput, kind: 'sealed' | 'fetch'): Promise<Box>;
   /** Runs a step: header in the log, events, verdict. @errors FarmError with the judge's failure; Stopped */
   step<T>(box: Box, command: StepCommand, judge: JudgeFor<T>): Promise<T>;
+  /** Puts an output: a small one goes with the outcome. */
+  output(file: string, sha256: string, bytes: number): Promise<void>;
   /** Records a step that needed no box of its own. */
   passed(step: Step, note: string): void;
   /** Puts a line of the farm into the log. */
@@ -86,6 +88,8 @@ export interface Ends<Spec, O> {
 
 type AnySpec = BuildSpec | TestSpec | SdistSpec;
 const farmLinesBytesMax = 64 * 1024;
+/** As the contract takes them in one request. */
+const eventsAtOnceMax = 100;
 
 /**
  * Works on one delivery and posts what `work` answers; null posts nothing.
@@ -119,16 +123,17 @@ export async function inLease<Spec extends AnySpec, O extends Outcome>(
 
 interface MadeScope<Spec> {
   readonly scope: Scope<Spec>;
-  readonly log: LogPump;
   /** What broke the scope from outside a step: the door. */
   readonly broken: () => unknown;
-  /** All step events are posted. */
+  /** Posts the step events that wait; all are posted when it ends. */
   readonly settled: () => Promise<void>;
+  /** What was not sent yet, for the request that ends the delivery. */
+  readonly beside: () => Promise<Beside>;
   readonly close: () => Promise<void>;
 }
 
 async function concluded<Spec, O extends Outcome>(
-  { scope, log, broken, settled, close }: MadeScope<Spec>, delivery: Delivery, lease: LeaseDoor,
+  { scope, broken, settled, beside, close }: MadeScope<Spec>, delivery: Delivery, lease: LeaseDoor,
   { work, failed, cancelled }: Ends<Spec, O>,
 ): Promise<Ending<O>> {
   const outcome = await work(scope).catch((error: unknown) => {
@@ -138,15 +143,17 @@ async function concluded<Spec, O extends Outcome>(
     const failure = projectFailure(cause);
     if (failure === null) {
       scope.say(`== ${cause instanceof FarmError ? `${cause.failure.code}: ${cause.message}` : String(cause)}`);
+      void settled();
       throw cause;
     }
     scope.say(`== ${failure.step} failed: ${failure.code}: ${failure.message}`);
     return failed(failure);
   });
   const closing = close();
-  await log.close();
-  await settled();
-  if (outcome !== null) await lease.outcome(outcome);
+  const last = await beside();
+  if (outcome !== null) await lease.outcome(outcome, last);
+  // The lock has ended the lease: what comes after it is not taken any more.
+  else if (last.log) await lease.log(last.log.offset, last.log.bytes).catch((error: unknown) => { if (!isOver(error)) throw error; });
   await closing;
   if (outcome === null) return { state: 'known' };
   return outcome === cancelled ? { state: 'cancelled' } : { state: 'posted', outcome };
@@ -172,20 +179,29 @@ function makeScope<Spec extends AnySpec>(
     broken ??= error;
     inner.abort();
   };
-  const log = logPump({
+  const later = (call: () => void, ms: number) => void setTimeout(call, ms);
+  const log: LogPump = logPump({
     append: lease.log, offset: logOffset, flushMs: limits.logFlushMs, chunkBytesMax: limits.logChunkBytesMax,
     bytesMax: 2 * spec.limits.logBytesMax + farmLinesBytesMax, onError: breakOff,
-    later: (call, ms) => void setTimeout(call, ms),
+    later,
   });
-  // What happens while a post is on its way goes with the next one.
+  let small: Beside['output'] = null;
+  const postWaiting = (): Promise<void> => (posts = posts.then(async () => {
+    const events = waiting;
+    waiting = [];
+    if (events.length > 0) await lease.events(events);
+  }).catch(breakOff));
+  // What happens in the same moment goes together.
   const post = (event: StepEvent) => {
     waiting.push(event);
-    if (waiting.length > 1) return;
-    posts = posts.then(() => {
-      const events = waiting;
-      waiting = [];
-      return lease.events(events);
-    }).catch(breakOff);
+    if (waiting.length === 1) later(() => void postWaiting(), limits.eventFlushMs);
+  };
+  const beside = async (): Promise<Beside> => {
+    const rest = await log.rest(limits.smallBytesMax);
+    await (waiting.length > eventsAtOnceMax ? postWaiting() : posts);
+    const events = waiting;
+    waiting = [];
+    return { events, log: rest, output: small };
   };
   const header = (step: Step) => log.line(`== ${step} ${ports.clock().toISOString().slice(11, 19)}`);
   const scope: Scope<Spec> = {
@@ -217,6 +233,10 @@ function makeScope<Spec extends AnySpec>(
       if (!verdict.ok) throw new FarmError(verdict.failure);
       return verdict.value;
     },
+    async output(file, sha256, bytes) {
+      if (small !== null || bytes > limits.smallBytesMax) await lease.output(file, sha256, bytes);
+      else small = { sha256, bytes: await readFile(file) };
+    },
     passed(step, note) {
       header(step);
       log.line(note);
@@ -229,7 +249,7 @@ function makeScope<Spec extends AnySpec>(
     boxes.clear();
     await Promise.allSettled(open.map((box) => box.close()));
   };
-  return { scope, log, broken: () => broken, settled: () => posts, close };
+  return { scope, broken: () => broken, settled: postWaiting, beside, close };
 }
 
 /** Lowered limits are for strangers' code: a fetch box runs none. */

@@ -31,6 +31,10 @@ export const limits = {
   logBytesMax: 16 * MiB,
   logChunkBytesMax: 256 * KiB,
   logFlushMs: 250,
+  /** Step events of a moment go together; a person looks at a table that is drawn a few times a second. */
+  eventFlushMs: 200,
+  /** An input, output or rest of a log that is no bigger goes with the request before or after it. */
+  smallBytesMax: 48 * KiB,
   /** A cancel must reach the container and be recorded in 5 s; this is the container's share. */
   cancelGraceMs: 1 * second,
 

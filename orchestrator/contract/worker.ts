@@ -10,8 +10,10 @@
  *   POST /worker/leases/:id/events               StepEvent, or several in a list -> 204
  *   POST /worker/leases/:id/lock                 LockReport -> LockAnswer
  *   POST /worker/leases/:id/outcome              BuildOutcome | TestOutcome | SdistOutcome -> 204
+ *   POST /worker/leases/:id/end                  LastWords: the outcome with what was not sent before it -> 204
  */
 import { Type, type Static } from 'typebox';
+import { limits } from './limits.ts';
 
 const Sha256Text = Type.String({ pattern: '^[0-9a-f]{64}$' });
 const Count = Type.Integer({ minimum: 0 });
@@ -112,6 +114,8 @@ export const LeaseGrant = Type.Object({
   /** Where the log goes on; more than 0 after an earlier delivery. */
   logOffset: Count,
   spec: Type.Union([BuildSpec, TestSpec, SdistSpec]),
+  /** Small inputs, so that they need no request of their own: base64 by digest. */
+  small: Type.Optional(Type.Record(Type.String(), Type.String())),
 });
 export type LeaseGrant = Static<typeof LeaseGrant>;
 
@@ -193,3 +197,17 @@ export type SdistOutcome = Static<typeof SdistOutcome>;
 
 export const Outcome = Type.Union([BuildOutcome, TestOutcome, SdistOutcome]);
 export type Outcome = Static<typeof Outcome>;
+
+const Base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', maxLength: Math.ceil(limits.smallBytesMax / 3) * 4 });
+
+/**
+ * The end of a delivery in one request: the step events and log bytes that were not sent before, an output that is small
+ * (limits.smallBytesMax), and the outcome.
+ */
+export const LastWords = Type.Object({
+  outcome: Outcome,
+  events: Type.Optional(Type.Array(StepEvent, { maxItems: 100 })),
+  log: Type.Optional(Type.Object({ offset: Count, bytes: Base64 })),
+  output: Type.Optional(Type.Object({ sha256: Sha256Text, bytes: Base64 })),
+});
+export type LastWords = Static<typeof LastWords>;

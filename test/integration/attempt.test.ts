@@ -59,7 +59,12 @@ function world(script: BoxScript = playSteps, door: Partial<LeaseDoor> = {}, kno
     async log(offset, bytes) { log += new TextDecoder().decode(bytes); return offset + bytes.length; },
     events: async (some) => void events.push(...some),
     lock: async (): Promise<LockAnswer> => ({ attemptKey: 'f'.repeat(64), known }),
-    outcome: async (outcome) => void outcomes.push(outcome),
+    async outcome(outcome, beside) {
+      if (beside.output) put.push(Buffer.from(beside.output.bytes).toString('latin1'));
+      events.push(...beside.events);
+      if (beside.log) log += new TextDecoder().decode(beside.log.bytes);
+      outcomes.push(outcome);
+    },
     ...door,
   };
   const control: ControlDoor = { lease: async () => ({ leaseId: 'l', secret: 's', logOffset: 0, spec }), of: () => lease };

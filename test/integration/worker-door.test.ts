@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LeaseGrant } from '../../orchestrator/contract/worker.ts';
+import type { LastWords, LeaseGrant } from '../../orchestrator/contract/worker.ts';
 import { failure } from '../../orchestrator/domain/failure.ts';
 import { openedLease, one, startControlPlane, startedBuild, succeededOutcome, workerToken, type ControlPlane } from '../support/control-plane.ts';
 import { sha256Of } from '../support/index-plane.ts';
@@ -145,6 +145,62 @@ describe('what a worker sends', () => {
     await plane.builds.cancel(buildId, 'a test');
     await plane.door.outcome(lease, { kind: 'build', state: 'cancelled' });
     expect(await cellOf(buildId)).toMatchObject({ state: 'cancelled', failure: { code: 'FARM_CANCELLED' } });
+  });
+});
+
+describe('the end in one request', () => {
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  const lastWords = (name: string): LastWords => ({
+    outcome: {
+      kind: 'build', state: 'succeeded', compilerCalls: 0, compilerFailures: 0, notes: ['a note'], audit: {}, grafted: [],
+      wheel: { sha256: sha256Of(`wheel of ${name}`), filename: `${name}-1.0-cp311-cp311-manylinux_2_17_x86_64.whl`, bytes: 1 },
+    },
+    events: [{ step: 'build', state: 'started' }, { step: 'build', state: 'ended', ms: 5, note: 'x' }],
+    log: { offset: 0, bytes: base64('all of it\n') },
+    output: { sha256: sha256Of(`wheel of ${name}`), bytes: base64(`wheel of ${name}`) },
+  });
+  const leased = async (buildId: string, delivery = 1) => {
+    const grant = await plane.door.lease({ kind: 'build', id: buildId, target, delivery, worker: 'w' });
+    return { grant, lease: await plane.door.name(grant.leaseId, grant.secret) };
+  };
+
+  test('records output, events, log and outcome, and the same again changes nothing', async () => {
+    const { buildId, name } = await startedBuild(plane, [target]);
+    const { grant, lease } = await leased(buildId);
+    await plane.door.end(lease, lastWords(name));
+    await plane.door.end(lease, lastWords(name));
+    const attempt = await plane.database.prisma.attempt.findUniqueOrThrow({ where: { id: lease.attemptId }, include: { log: true, events: true } });
+    expect(attempt).toMatchObject({ state: 'running', step: 'build', builtSha256: sha256Of(`wheel of ${name}`), log: [], logBytes: 10n });
+    expect(attempt.events.map(({ step, state, ms, note }) => [step, state, ms, note])).toEqual([['build', 'started', null, null], ['build', 'ended', 5, 'x']]);
+    expect((await plane.app.inject({ url: `/api/attempts/${lease.attemptId}/log` })).body).toBe('all of it\n');
+    expect(await cellOf(buildId)).toMatchObject({ state: 'running', step: 'describe', notes: ['a note'] });
+    expect((await plane.door.open(grant.leaseId, grant.secret)).ended).toBe(true);
+    const other = { ...lastWords(name), outcome: { kind: 'build', state: 'failed', failure: failure('FARM_MEMORY', 'build') } } as LastWords;
+    await expect(plane.door.end(lease, other)).rejects.toMatchObject(refusal('FARM_ENDED'));
+  });
+
+  test('goes on after a log that was sent in parts', async () => {
+    const { buildId, name } = await startedBuild(plane, [target]);
+    const { lease } = await leased(buildId);
+    await plane.door.log(lease, 0, Buffer.from('part\n'));
+    await plane.door.end(lease, { ...lastWords(name), log: { offset: 5, bytes: base64('rest\n') } });
+    const attempt = await plane.database.prisma.attempt.findUniqueOrThrow({ where: { id: lease.attemptId }, include: { log: true } });
+    expect(attempt).toMatchObject({ logSha256: sha256Of('part\nrest\n'), log: [], logBytes: 10n });
+  });
+
+  test('is refused to an older delivery, to another secret, after the end of the build, and with other bytes', async () => {
+    const { buildId, name } = await startedBuild(plane, [target]);
+    const { grant, lease } = await leased(buildId);
+    await expect(plane.door.name(grant.leaseId, 'x')).rejects.toMatchObject(refusal('FARM_UNAUTHORIZED'));
+    await expect(plane.door.end({ ...lease, secretHash: sha256Of('x') }, lastWords(name))).rejects.toMatchObject(refusal('FARM_UNAUTHORIZED'));
+    const wrong = { ...lastWords(name), output: { sha256: sha256Of('other'), bytes: base64('wheel') } };
+    await expect(plane.door.end(lease, wrong)).rejects.toMatchObject(refusal('FARM_DIGEST_MISMATCH'));
+    const { lease: newer } = await leased(buildId, 2);
+    await expect(plane.door.end(lease, lastWords(name))).rejects.toMatchObject(refusal('FARM_LEASE_STALE'));
+    await expect(plane.door.lock(lease, { lock: [] })).rejects.toMatchObject(refusal('FARM_LEASE_STALE'));
+    await plane.records.endBuild(buildId, 'cancelled');
+    await expect(plane.door.end(newer, lastWords(name))).rejects.toMatchObject(refusal('FARM_ENDED'));
+    expect(await cellOf(buildId)).toMatchObject({ state: 'cancelled' });
   });
 });
 

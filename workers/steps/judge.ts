@@ -1,6 +1,6 @@
 /** Judges how a script ended: its result where it is one, else the classified failure. Pure. */
 import type { Static, TSchema } from 'typebox';
-import { Value } from 'typebox/value';
+import { Compile } from 'typebox/compile';
 import type { Failure } from '../../orchestrator/domain/failure.ts';
 import { classify } from '../classify.ts';
 import type { StepContext } from '../classify.ts';
@@ -13,9 +13,10 @@ export type Verdict<T> = { readonly ok: true; readonly value: T } | { readonly o
  * @shape members that the schema does not name are dropped
  */
 export function judgeOf<S extends TSchema>(schema: S) {
+  const shape = Compile(schema);
   return (context: StepContext) => (exit: StepExit): Verdict<Static<S>> => {
-    if (exit.ended === 'exit' && exit.code === 0 && Value.Check(schema, exit.result)) {
-      return { ok: true, value: Value.Clean(schema, structuredClone(exit.result)) as Static<S> };
+    if (exit.ended === 'exit' && exit.code === 0 && shape.Check(exit.result)) {
+      return { ok: true, value: shape.Clean(structuredClone(exit.result)) as Static<S> };
     }
     return { ok: false, failure: classify(exit, context) };
   };

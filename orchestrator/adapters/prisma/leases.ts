@@ -1,11 +1,12 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
-import type { BuildSpec, LeaseGrant, LeaseRequest, SdistSpec, TestSpec } from '../../contract/worker.ts';
+import type { LeaseGrant, LeaseRequest } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
 import type { Catalogue, Clock, OpenLease } from '../../ports.ts';
+import { callLease } from './cell-calls.ts';
 import type { Changes } from './changes.ts';
 import { asJson, type Database, type Tx } from './database.ts';
-import { buildWithPlan, chooseRow } from './rows.ts';
-import { buildSpec, isNative, sdistSpec, testSpec, type SpecWithInputs } from './specs.ts';
+import { buildFacts, chooseRow, planOf } from './rows.ts';
+import { buildSpec, isNative, sdistSpec, testSpec } from './specs.ts';
 
 export interface LeasePorts {
   readonly database: Database;
@@ -14,58 +15,62 @@ export interface LeasePorts {
   readonly clock: Clock;
 }
 
-type AnySpec = SpecWithInputs<BuildSpec | TestSpec | SdistSpec>;
-
 /**
- * Gives the lease of a delivery: one transaction under the lock of the cell's (or source's) row.
- * The same delivery asking again gets a new secret; the old one is void, so a lost answer costs nothing.
+ * Gives the lease of a delivery, under the lock of the cell's (or source's) row. The same delivery asking again gets a
+ * new secret; the old one is void, so a lost answer costs nothing.
  * @errors FARM_LEASE_STALE for an older delivery; FARM_ENDED where the build, cell or source has ended
  */
 export async function grantLease(ports: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
-  const { database, changes, clock } = ports;
-  const sdistRow = request.kind === 'sdist' ? (await ports.catalogue.planRows()).find(isNative) : undefined;
-  const grant = await database.prisma.$transaction(async (tx) => {
-    const planSha256 = request.kind === 'sdist' ? await lockSource(tx, request.id) : await lockCell(tx, request);
-    await refuseStale(tx, request);
-    const attempt = await attemptFor(tx, request, planSha256);
-    const specs: Record<LeaseRequest['kind'], () => Promise<AnySpec>> = {
-      build: async () => buildSpec(tx, request.id, attempt.id, await rowOf(tx, attempt.id, request)),
-      test: () => testSpec(tx, request.id, attempt.id),
-      sdist: () => sdistSpec(tx, request.id, {
-        attemptId: attempt.id, row: sdistRow ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: 'a native one' }), now: clock.now(),
-      }),
-    };
-    const { spec, inputs } = await specs[request.kind]();
-    const { leaseId, secret } = await writeLease(tx, request, { attemptId: attempt.id, inputs });
-    await markRunning(tx, request, { planSha256, attemptId: attempt.id });
-    return { leaseId, secret, logOffset: Number(attempt.logBytes), spec };
-  });
-  changes.tellSoon(request.kind === 'sdist' ? 'farm_source' : 'farm_build', request.id);
+  const { kind, id } = request;
+  const grant = kind === 'sdist' ? await leaseSource(ports, request) : await leaseCell(ports, { ...request, kind });
+  ports.changes.tellSoon(kind === 'sdist' ? 'farm_source' : 'farm_build', id);
   return grant;
 }
 
-/** Locks the cell and answers the plan. @errors FARM_NOT_FOUND, FARM_ENDED */
-async function lockCell(tx: Tx, { id, target, kind }: LeaseRequest): Promise<string> {
-  const build = await tx.build.findUnique({ where: { id } });
-  if (!build) return fail('FARM_NOT_FOUND', 'plan', { thing: `build ${id}` });
-  const cells = await tx.$queryRaw<{ state: string; step: string | null }[]>`
-    select state, step from cell where plan_sha256 = ${build.planSha256} and target = ${target} for update`;
-  const cell = cells[0];
-  if (!cell) return fail('FARM_NOT_FOUND', 'plan', { thing: `cell ${target} in build ${id}` });
-  // Read again under the lock: a cancel may have come between.
-  const now = await tx.build.findUniqueOrThrow({ where: { id } });
-  if (now.state !== 'running' || now.cancelRequestedAt) fail('FARM_ENDED', 'plan', { thing: `Build ${id}` });
-  const open = kind === 'test' ? cell.state === 'running' : cell.state === 'queued' || cell.state === 'running';
-  if (!open) fail('FARM_ENDED', 'plan', { thing: `Cell ${target}` });
-  return build.planSha256;
+type CellRequest = LeaseRequest & { readonly kind: 'build' | 'test' };
+
+/** One call of the database; what never changes of build, plan and images is known here. */
+async function leaseCell({ database }: LeasePorts, request: CellRequest): Promise<LeaseGrant> {
+  const { prisma, pool } = database;
+  const { kind, id, target, delivery, worker } = request;
+  const attemptId = randomUUID();
+  const secret = randomBytes(32).toString('base64url');
+  const call = { kind, id, target, delivery, worker, attemptId, leaseId: randomUUID(), secretHash: hashOf(secret).toString('hex') };
+  if (kind === 'test') {
+    const leased = await callLease(pool, { ...call, row: null, inputs: [] });
+    const { row, wheel } = leased;
+    if (!wheel) return fail('FARM_ENDED', 'test', { thing: 'The cell without a wheel' });
+    const spec = await testSpec(prisma, id, { attemptId: leased.attemptId, row, ...wheel });
+    const inputs = [spec.image.tarSha256, spec.toolImage.tarSha256, wheel.sha256];
+    keepLease({ id: call.leaseId, kind, ownerId: id, target, attemptId: leased.attemptId, inputs, row, secretHash: call.secretHash });
+    return { leaseId: call.leaseId, secret, logOffset: leased.logBytes, spec };
+  }
+  const facts = await buildFacts(prisma, id);
+  const row = await chooseRow(prisma, await planOf(prisma, facts.planSha256), target);
+  const { spec, inputs } = await buildSpec(prisma, id, attemptId, row);
+  const leased = await callLease(pool, { ...call, row, inputs });
+  keepLease({ id: call.leaseId, kind, ownerId: id, target, attemptId: leased.attemptId, inputs, row, secretHash: call.secretHash });
+  return { leaseId: call.leaseId, secret, logOffset: leased.logBytes, spec: { ...spec, attemptId: leased.attemptId } };
 }
 
-async function lockSource(tx: Tx, id: string): Promise<string> {
+async function leaseSource({ database, catalogue, clock }: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
+  const row = (await catalogue.planRows()).find(isNative) ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: 'a native one' });
+  return database.prisma.$transaction(async (tx) => {
+    await lockSource(tx, request.id);
+    await refuseStale(tx, request);
+    const attempt = await sdistAttempt(tx, request);
+    const { spec, inputs } = await sdistSpec(tx, request.id, { attemptId: attempt.id, row, now: clock.now() });
+    const { leaseId, secret } = await writeLease(tx, request, { attemptId: attempt.id, inputs });
+    await tx.source.update({ where: { id: request.id }, data: { attemptId: attempt.id } });
+    return { leaseId, secret, logOffset: Number(attempt.logBytes), spec };
+  });
+}
+
+async function lockSource(tx: Tx, id: string): Promise<void> {
   const sources = await tx.$queryRaw<{ state: string }[]>`select state from source where id = ${id} for update`;
   const source = sources[0];
   if (!source) return fail('FARM_NOT_FOUND', 'sdist', { thing: `source ${id}` });
   if (source.state !== 'making') fail('FARM_ENDED', 'sdist', { thing: `Source ${id}` });
-  return '';
 }
 
 async function refuseStale(tx: Tx, { kind, id, target, delivery }: LeaseRequest): Promise<void> {
@@ -74,31 +79,16 @@ async function refuseStale(tx: Tx, { kind, id, target, delivery }: LeaseRequest)
       update lease set revoked_at = now()
       where kind = ${kind} and owner_id = ${id} and target = ${target} and delivery < ${delivery} and revoked_at is null)
     select 1 from lease where kind = ${kind} and owner_id = ${id} and target = ${target} and delivery > ${delivery} limit 1`;
-  if (newer.length > 0) fail('FARM_LEASE_STALE', kind === 'sdist' ? 'sdist' : 'build');
+  if (newer.length > 0) fail('FARM_LEASE_STALE', 'sdist');
 }
 
-/** The attempt of this activity: the one that goes on, else a new one. A test goes on with the cell's attempt. */
-async function attemptFor(tx: Tx, request: LeaseRequest, planSha256: string) {
-  const { kind, id, target, worker } = request;
-  if (kind === 'test') {
-    const cell = await tx.cell.findUniqueOrThrow({ where: { planSha256_target: { planSha256, target } } });
-    if (!cell.attemptId) return fail('FARM_ENDED', 'test', { thing: `Cell ${target}` });
-    return tx.attempt.findUniqueOrThrow({ where: { id: cell.attemptId } });
-  }
-  const owner = kind === 'sdist' ? { sourceId: id } : { buildId: id };
-  const last = await tx.attempt.findFirst({ where: { ...owner, target }, orderBy: { number: 'desc' } });
+/** The attempt that goes on, else a new one. */
+async function sdistAttempt(tx: Tx, { id, target, worker }: LeaseRequest) {
+  const last = await tx.attempt.findFirst({ where: { sourceId: id, target }, orderBy: { number: 'desc' } });
   if (last?.state === 'running') return tx.attempt.update({ where: { id: last.id }, data: { worker } });
   return tx.attempt.create({
-    data: { id: randomUUID(), ...owner, target, number: (last?.number ?? 0) + 1, worker, imageKey: '' },
+    data: { id: randomUUID(), sourceId: id, target, number: (last?.number ?? 0) + 1, worker, imageKey: '' },
   });
-}
-
-/** The candidate row of an attempt: chosen once, kept for its later deliveries. */
-async function rowOf(tx: Tx, attemptId: string, { id, target }: LeaseRequest) {
-  const { plan } = await buildWithPlan(tx, id);
-  const row = await chooseRow(tx, plan, target);
-  await tx.attempt.update({ where: { id: attemptId }, data: { row: asJson(row), imageKey: row.imageKey } });
-  return row;
 }
 
 async function writeLease(
@@ -116,17 +106,27 @@ async function writeLease(
   return { leaseId: lease.id, secret };
 }
 
-async function markRunning(
-  tx: Tx, { kind, id, target }: LeaseRequest, { planSha256, attemptId }: { planSha256: string; attemptId: string },
-): Promise<void> {
-  if (kind === 'sdist') {
-    await tx.source.update({ where: { id }, data: { attemptId } });
-    return;
-  }
-  const data = kind === 'test'
-    ? { step: 'test' }
-    : { state: 'running', step: 'fetch', attemptId, failure: undefined };
-  await tx.cell.updateMany({ where: { planSha256, target, state: { in: ['queued', 'running'] } }, data });
+interface KeptLease extends Omit<OpenLease, 'ended'> { readonly secretHash: string }
+
+/** What never changes of a lease: whether it was revoked or has ended is asked of the database each time. */
+const leasesKept = new Map<string, KeptLease>();
+const leasesKeptMax = 1_000;
+
+function keepLease(lease: KeptLease): void {
+  const oldest = leasesKept.keys().next();
+  if (leasesKept.size >= leasesKeptMax && !oldest.done) leasesKept.delete(oldest.value);
+  leasesKept.set(lease.id, lease);
+}
+
+/**
+ * A lease by id and secret for a call that looks itself whether it is still in force; one that another process gave is
+ * opened.
+ * @errors as `openLease`
+ */
+export async function nameLease(ports: Pick<LeasePorts, 'database'>, leaseId: string, secret: string): Promise<OpenLease> {
+  const kept = leasesKept.get(leaseId);
+  if (!kept || !timingSafeEqual(Buffer.from(kept.secretHash, 'hex'), hashOf(secret))) return openLease(ports, leaseId, secret);
+  return { ...kept, ended: false };
 }
 
 const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();

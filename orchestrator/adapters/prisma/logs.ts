@@ -46,13 +46,17 @@ const appendStatement = `
  * @shape `part`: the log of the build, or of the test that follows it
  */
 export async function sealLog({ database, blobs, changes }: LogPorts, attemptId: string, part: 'build' | 'test'): Promise<void> {
-  const chunks = await database.prisma.logChunk.findMany({ where: { attemptId }, orderBy: { offset: 'asc' } });
-  const last = chunks.at(-1);
+  const { rows } = await database.pool.query<{ offset: string; bytes: Buffer }>({
+    name: 'log-chunks', text: 'select "offset", bytes from log_chunk where attempt_id = $1 order by "offset"', values: [attemptId],
+  });
+  const last = rows.at(-1);
   if (!last) return;
-  const { sha256 } = await blobs.put(Buffer.concat(chunks.map((chunk) => chunk.bytes)));
-  await database.prisma.$transaction(async (tx) => {
-    await tx.attempt.update({ where: { id: attemptId }, data: part === 'build' ? { logSha256: sha256 } : { testLogSha256: sha256 } });
-    await tx.logChunk.deleteMany({ where: { attemptId, offset: { lte: last.offset } } });
+  const { sha256 } = await blobs.put(Buffer.concat(rows.map(({ bytes }) => bytes)));
+  const column = part === 'build' ? 'log_sha256' : 'test_log_sha256';
+  await database.pool.query({
+    name: `seal-${column}`, values: [attemptId, sha256, last.offset],
+    text: `with gone as (delete from log_chunk where attempt_id = $1 and "offset" <= $3::bigint)
+      update attempt set ${column} = $2 where id = $1`,
   });
   changes.tellSoon('farm_log', attemptId);
 }

@@ -56,8 +56,7 @@ export async function migrate(databaseUrl: string): Promise<readonly string[]> {
     await client.query('select pg_advisory_lock($1)', [migrationLock]);
     const migrationsList = await readMigrations();
     if (await isCurrent(client, migrationsList)) return [];
-    const { PrismaPg: Adapter } = await import('@prisma/adapter-pg');
-    const engine = await openEngine(new Adapter({ connectionString: databaseUrl }));
+    const engine = await openEngine(await wholeScripts(databaseUrl));
     try {
       const applied = await engine.applyMigrations({
         migrationsList, filters: { externalTables: [], externalEnums: [] },
@@ -69,6 +68,27 @@ export async function migrate(databaseUrl: string): Promise<readonly string[]> {
   } finally {
     await client.end();
   }
+}
+
+/**
+ * Prisma's adapter, but a script goes to the database whole: its own cuts scripts at every semicolon, and a function has
+ * some inside.
+ * @source adapter-pg 7.10.0, `executeScript`
+ */
+async function wholeScripts(databaseUrl: string): Promise<PrismaPg> {
+  const { PrismaPg: Adapter } = await import('@prisma/adapter-pg');
+  class WholeScripts extends Adapter {
+    override async connect(): ReturnType<PrismaPg['connect']> {
+      const connection = await super.connect();
+      connection.executeScript = async (script) => {
+        const client = new pg.Client({ connectionString: databaseUrl });
+        await client.connect();
+        await client.query(script).finally(() => client.end());
+      };
+      return connection;
+    }
+  }
+  return new WholeScripts({ connectionString: databaseUrl });
 }
 
 /** Whether every migration stands in Prisma's table with the checksum of its file. */

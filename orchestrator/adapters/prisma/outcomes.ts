@@ -1,23 +1,69 @@
-import type { BuildOutcome, Outcome, SdistOutcome, TestOutcome } from '../../contract/worker.ts';
+import { limits } from '../../contract/limits.ts';
+import type { BuildOutcome, LastWords, Outcome, SdistOutcome, StepEvent, TestOutcome } from '../../contract/worker.ts';
 import { fail, failure, type Evidence, type Failure } from '../../domain/failure.ts';
-import { canonicalText, judgeWheel, type Plan } from '../../domain/plan.ts';
+import { canonicalText, judgeWheel } from '../../domain/plan.ts';
 import type { OpenLease } from '../../ports.ts';
+import { callEnd, hasEnded, type EndCall, type NamedLease } from './cell-calls.ts';
 import { asJson, type Tx } from './database.ts';
-import { sealLog, type LogPorts } from './logs.ts';
-import { buildWithPlan, isPureWheel } from './rows.ts';
+import { appendLog, sealLog, type LogPorts } from './logs.ts';
+import { buildFacts, buildWithPlan, isPureWheel, planOf } from './rows.ts';
+import { recordEvents } from './step-events.ts';
 
 type Succeeded = Extract<BuildOutcome, { state: 'succeeded' }>;
+
+/** What is known with an outcome beside it. */
+interface Ending<O> {
+  readonly outcome: O;
+  /** The attempt whose outcome this is; absent for the worker's own. */
+  readonly reusedFrom?: string;
+  readonly events?: readonly StepEvent[];
+  readonly log?: { readonly offset: number; readonly bytes: Uint8Array };
+  /** The wheel was put with the outcome. */
+  readonly put?: string;
+}
+
+/** What the calls of the database know a lease by. */
+export const namedLease = ({ id, secretHash, ownerId }: OpenLease): NamedLease => ({ id, secretHash: secretHash ?? null, ownerId });
 
 /**
  * Records what a worker says of its lease. The same outcome twice changes nothing.
  * @errors FARM_ENDED where another outcome was recorded; FARM_BAD_REQUEST for an outcome of another kind
  */
 export async function recordOutcome(ports: LogPorts, lease: OpenLease, outcome: Outcome): Promise<void> {
+  await settle(ports, lease, { outcome });
+}
+
+/**
+ * Records the outcome with what was not sent before it: one call of the database after the blobs are durable.
+ * @errors as `recordOutcome`; FARM_DIGEST_MISMATCH, FARM_NO_SPACE, FARM_TOO_LARGE of what came with it
+ */
+export async function endLease(ports: LogPorts, lease: OpenLease, last: LastWords): Promise<void> {
+  const { outcome, events = [], log, output } = last;
+  const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'base64');
+  if (output) await ports.blobs.put(bytesOf(output.bytes), { sha256: output.sha256, bytesMax: limits.smallBytesMax });
+  await settle(ports, lease, {
+    outcome, events, ...(output ? { put: output.sha256 } : {}),
+    ...(log ? { log: { offset: log.offset, bytes: bytesOf(log.bytes) } } : {}),
+  });
+}
+
+async function settle(ports: LogPorts, lease: OpenLease, ending: Ending<Outcome>): Promise<void> {
+  const { outcome } = ending;
   if (outcome.kind !== lease.kind) fail('FARM_BAD_REQUEST', 'build', { why: `a ${lease.kind} lease takes no ${outcome.kind} outcome` });
   if (lease.ended) return refuseOther(ports, lease, outcome);
-  if (outcome.kind === 'build') await settleBuild(ports, lease, outcome, null);
-  else if (outcome.kind === 'test') await settleTest(ports, lease, outcome);
-  else await settleSdist(ports, lease, outcome);
+  const cancelled = 'state' in outcome && outcome.state === 'cancelled';
+  if (cancelled && await hasEnded(ports.database.pool, namedLease(lease))) return;
+  if (cancelled || outcome.kind === 'sdist') await sendFirst(ports, lease, ending);
+  if (outcome.kind === 'sdist') await settleSdist(ports, lease, outcome);
+  else if (cancelled) await settleCancelled(ports, lease);
+  else if (outcome.kind === 'build') await settleBuild(ports, lease, { ...ending, outcome });
+  else await settleTest(ports, lease, { ...ending, outcome });
+}
+
+/** Events and log as if they had been sent before. */
+async function sendFirst(ports: LogPorts, lease: OpenLease, { events = [], log }: Ending<Outcome>): Promise<void> {
+  if (events.length > 0) await recordEvents(ports, lease, events);
+  if (log) await appendLog(ports, lease.attemptId, log.offset, log.bytes);
 }
 
 async function refuseOther({ database }: LogPorts, lease: OpenLease, outcome: Outcome): Promise<void> {
@@ -33,52 +79,54 @@ async function refuseOther({ database }: LogPorts, lease: OpenLease, outcome: Ou
  * @shape reusedFrom the attempt whose outcome this is, null for the worker's own
  */
 export async function settleBuild(
-  ports: LogPorts, lease: OpenLease, outcome: BuildOutcome, reusedFrom: string | null,
+  ports: LogPorts, lease: OpenLease, ending: Ending<BuildOutcome>,
 ): Promise<'succeeded' | 'failed'> {
+  const { outcome } = ending;
   if (outcome.state === 'cancelled') {
     await settleCancelled(ports, lease);
     return 'failed';
   }
-  if (outcome.state === 'succeeded' && !await ports.blobs.has(outcome.wheel.sha256)) {
+  if (outcome.state === 'succeeded' && ending.put !== outcome.wheel.sha256 && !await ports.blobs.has(outcome.wheel.sha256)) {
     fail('FARM_BAD_REQUEST', 'build', { why: `the wheel ${outcome.wheel.filename} was not put` });
   }
-  await sealLog(ports, lease.attemptId, 'build');
-  const { database, changes } = ports;
-  const state = await database.prisma.$transaction(async (tx) => {
-    const { build, plan } = await buildWithPlan(tx, lease.ownerId);
-    await lockCellRow(tx, build.planSha256, lease.target);
-    const refused = outcome.state === 'failed'
-      ? outcome.failure as Failure
-      : await pureByMistake(tx, { plan, planSha256: build.planSha256, target: lease.target, outcome });
-    const ended = refused ? { state: 'failed', failure: asJson(refused), endedAt: new Date() } : {};
-    const built = outcome.state === 'succeeded' && !refused
-      ? { builtSha256: outcome.wheel.sha256, builtFilename: outcome.wheel.filename } : {};
-    await tx.attempt.updateMany({
-      where: { id: lease.attemptId, state: 'running' },
-      data: { outcome: asJson(outcome), reusedFrom, ...ended, ...built },
-    });
-    await tx.cell.updateMany({
-      where: { planSha256: build.planSha256, target: lease.target, state: 'running', attemptId: lease.attemptId },
-      data: refused
-        ? { state: 'failed', failure: asJson(refused) }
-        : { step: 'describe', notes: asJson(outcome.state === 'succeeded' ? outcome.notes : []) },
-    });
-    await endLease(tx, lease.id);
-    return refused ? 'failed' : 'succeeded';
-  });
+  const refused = outcome.state === 'failed'
+    ? outcome.failure as Failure
+    : await pureByMistake(ports.database.prisma, lease, outcome);
+  const built = outcome.state === 'succeeded' && !refused ? outcome.wheel : null;
+  await conclude(ports, lease, ending, { kind: 'build', failure: refused, built });
+  return refused ? 'failed' : 'succeeded';
+}
+
+type Verdict = Pick<EndCall, 'kind' | 'failure' | 'built'>;
+
+/** Puts the log away and makes the call; a log that was sent in parts is sealed first. */
+async function conclude(ports: LogPorts, lease: OpenLease, ending: Ending<Outcome>, verdict: Verdict): Promise<void> {
+  const { database, blobs, changes } = ports;
+  const { outcome, events = [], log, reusedFrom = null } = ending;
+  const call = (sealed: EndCall['log']): ReturnType<typeof callEnd> =>
+    callEnd(database.pool, namedLease(lease), { ...verdict, events, log: sealed, outcome, reusedFrom });
+  // Without bytes beside the outcome there may be chunks: they are joined before the attempt ends, as nobody waits after.
+  if (!log) await sealLog(ports, lease.attemptId, verdict.kind);
+  const sealed = log ? { offset: log.offset, bytes: log.bytes.length, sha256: (await blobs.put(log.bytes)).sha256 } : null;
+  let said = await call(sealed);
+  if (said === 'log' && log) {
+    await appendLog(ports, lease.attemptId, log.offset, log.bytes);
+    await sealLog(ports, lease.attemptId, verdict.kind);
+    said = await call(null);
+  }
+  if (said === 'again') await refuseOther(ports, lease, outcome);
+  if (log) changes.tellSoon('farm_log', lease.attemptId);
   changes.tellSoon('farm_build', lease.ownerId);
-  return state;
 }
 
 /** The failure of a wheel that has lost its compiled part, else null. @source DESIGN "Order" */
-async function pureByMistake(
-  tx: Tx, order: { readonly plan: Plan; readonly planSha256: string; readonly target: string; readonly outcome: Succeeded },
-): Promise<Failure | null> {
-  const { plan, outcome } = order;
+async function pureByMistake(tx: Tx, { ownerId, target }: OpenLease, outcome: Succeeded): Promise<Failure | null> {
   // A backend may name a platform although every extension was given up: what is inside decides.
   const gaveUp = outcome.audit['objectCount'] === 0 && evidenceOf(outcome) !== null;
   if (!isPureWheel(outcome.wheel.filename) && !gaveUp) return null;
-  const nativeSiblings = await countNative(tx, order.planSha256, order.target) > 0;
+  const { planSha256 } = await buildFacts(tx, ownerId);
+  const plan = await planOf(tx, planSha256);
+  const nativeSiblings = await countNative(tx, planSha256, target) > 0;
   const verdict = judgeWheel({
     pure: true, compilerCalls: outcome.compilerCalls, nativeSiblings,
     hasNativeSource: plan.source.hasNativeSource, upstreamPure: plan.source.upstreamPure,
@@ -117,26 +165,8 @@ function evidenceOf({ audit }: Succeeded): Evidence | null {
   };
 }
 
-async function settleTest(ports: LogPorts, lease: OpenLease, outcome: TestOutcome): Promise<void> {
-  if ('state' in outcome) return settleCancelled(ports, lease);
-  const { database, changes } = ports;
-  await sealLog(ports, lease.attemptId, 'test');
-  await database.prisma.$transaction(async (tx) => {
-    const { build } = await buildWithPlan(tx, lease.ownerId);
-    await lockCellRow(tx, build.planSha256, lease.target);
-    await tx.attempt.update({
-      where: { id: lease.attemptId }, data: { testOutcome: asJson(outcome), testLock: asJson(outcome.lock) },
-    });
-    await tx.cell.updateMany({
-      where: { planSha256: build.planSha256, target: lease.target, state: 'running', attemptId: lease.attemptId },
-      data: {
-        state: 'succeeded', step: null, tested: outcome.tested,
-        ...(outcome.failure ? { testFailure: asJson(outcome.failure) } : {}),
-      },
-    });
-    await endLease(tx, lease.id);
-  });
-  changes.tellSoon('farm_build', lease.ownerId);
+async function settleTest(ports: LogPorts, lease: OpenLease, ending: Ending<TestOutcome>): Promise<void> {
+  await conclude(ports, lease, ending, { kind: 'test', failure: null, built: null });
 }
 
 async function settleSdist(ports: LogPorts, lease: OpenLease, outcome: SdistOutcome): Promise<void> {
@@ -157,7 +187,7 @@ async function settleSdist(ports: LogPorts, lease: OpenLease, outcome: SdistOutc
       data: { state: outcome.state, outcome: asJson(outcome), endedAt: new Date() },
     });
     await tx.source.updateMany({ where: { id: lease.ownerId, state: 'making' }, data: moved });
-    await endLease(tx, lease.id);
+    await closeLease(tx, lease.id);
     await changes.tell(tx, 'farm_source', lease.ownerId);
   });
 }
@@ -181,7 +211,7 @@ async function settleCancelled({ database, changes }: LogPorts, lease: OpenLease
         data: { state: 'cancelled', failure: cancelled },
       });
     }
-    await endLease(tx, lease.id);
+    await closeLease(tx, lease.id);
     await changes.tell(tx, 'farm_build', lease.ownerId);
   });
 }
@@ -190,6 +220,6 @@ async function lockCellRow(tx: Tx, planSha256: string, target: string): Promise<
   await tx.$queryRaw`select 1 from cell where plan_sha256 = ${planSha256} and target = ${target} for update`;
 }
 
-async function endLease(tx: Tx, id: string): Promise<void> {
+async function closeLease(tx: Tx, id: string): Promise<void> {
   await tx.lease.updateMany({ where: { id, endedAt: null }, data: { endedAt: new Date() } });
 }

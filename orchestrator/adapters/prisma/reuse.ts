@@ -3,9 +3,10 @@ import { fail } from '../../domain/failure.ts';
 import { attemptKeyText } from '../../domain/plan.ts';
 import type { BlobStore, OpenLease } from '../../ports.ts';
 import { asJson, type Tx } from './database.ts';
-import { settleBuild } from './outcomes.ts';
+import { callLock, hasEnded } from './cell-calls.ts';
+import { namedLease, settleBuild } from './outcomes.ts';
 import type { LogPorts } from './logs.ts';
-import { asRow, buildWithPlan, sha256Of } from './rows.ts';
+import { asRow, buildFacts, planOf, sha256Of } from './rows.ts';
 
 /**
  * Records the lock of an attempt and with it the attempt key; where an attempt under the same key has ended before,
@@ -15,6 +16,7 @@ export async function recordLock(ports: LogPorts, lease: OpenLease, report: Lock
   const { database } = ports;
   const { prisma } = database;
   if (lease.kind === 'test') {
+    if (await hasEnded(database.pool, namedLease(lease))) fail('FARM_ENDED', 'test', { thing: `Lease ${lease.id}` });
     await prisma.attempt.update({ where: { id: lease.attemptId }, data: { testLock: asJson(report.lock) } });
     return { attemptKey: sha256Of(JSON.stringify(report.lock)), known: false };
   }
@@ -22,14 +24,15 @@ export async function recordLock(ports: LogPorts, lease: OpenLease, report: Lock
     await prisma.attempt.update({ where: { id: lease.attemptId }, data: { lock: asJson(report.lock) } });
     return { attemptKey: sha256Of(JSON.stringify(report.lock)), known: false };
   }
-  const { build, plan } = await buildWithPlan(prisma, lease.ownerId);
-  const attempt = await prisma.attempt.findUniqueOrThrow({ where: { id: lease.attemptId } });
-  const row = asRow(attempt.row) ?? fail('FARM_INTERNAL', 'build', { why: `attempt ${attempt.id} has no row` });
-  const attemptKey = sha256Of(attemptKeyText(plan, row, report.lock));
-  await prisma.attempt.update({ where: { id: attempt.id }, data: { lock: asJson(report.lock), attemptKey } });
-  const known = await knownAttempt(prisma, ports.blobs, { attemptKey, notId: attempt.id, again: build.again });
+  const facts = await buildFacts(prisma, lease.ownerId);
+  const row = lease.row ?? asRow((await prisma.attempt.findUniqueOrThrow({ where: { id: lease.attemptId } })).row)
+    ?? fail('FARM_INTERNAL', 'build', { why: `attempt ${lease.attemptId} has no row` });
+  const attemptKey = sha256Of(attemptKeyText(await planOf(prisma, facts.planSha256), row, report.lock));
+  const asked = { attemptId: lease.attemptId, lock: report.lock, attemptKey };
+  if (!await callLock(database.pool, namedLease(lease), asked)) return { attemptKey, known: false };
+  const known = await knownAttempt(prisma, ports.blobs, { attemptKey, notId: lease.attemptId, again: facts.again });
   if (!known) return { attemptKey, known: false };
-  const state = await settleBuild(ports, lease, known.outcome as BuildOutcome, known.reusedFrom ?? known.id);
+  const state = await settleBuild(ports, lease, { outcome: known.outcome as BuildOutcome, reusedFrom: known.reusedFrom ?? known.id });
   return { attemptKey, known: true, state };
 }
 

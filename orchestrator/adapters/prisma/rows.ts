@@ -36,6 +36,25 @@ export async function planOf(tx: Tx, sha256: string): Promise<Plan> {
   return plan;
 }
 
+/** What never changes of a build. */
+export interface BuildFacts { readonly planSha256: string; readonly limits: unknown; readonly again: boolean }
+
+const buildsKept = new Map<string, BuildFacts>();
+const buildsKeptMax = 200;
+
+/** What never changes of a build, asked for once. @errors FARM_NOT_FOUND */
+export async function buildFacts(tx: Tx, buildId: string): Promise<BuildFacts> {
+  const kept = buildsKept.get(buildId);
+  if (kept) return kept;
+  const build = await tx.build.findUnique({ where: { id: buildId } });
+  if (!build) return fail('FARM_NOT_FOUND', 'plan', { thing: `build ${buildId}` });
+  const oldest = buildsKept.keys().next();
+  if (buildsKept.size >= buildsKeptMax && !oldest.done) buildsKept.delete(oldest.value);
+  const facts = { planSha256: build.planSha256, limits: build.limits, again: build.again };
+  buildsKept.set(buildId, facts);
+  return facts;
+}
+
 /** A build with its plan. @errors FARM_NOT_FOUND */
 export async function buildWithPlan(tx: Tx, buildId: string) {
   const build = await tx.build.findUnique({ where: { id: buildId } });

@@ -2,14 +2,15 @@ import type { BuildSpec, SdistSpec, TestSpec } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
 import type { PlanRow } from '../../domain/plan.ts';
 import type { Tx } from './database.ts';
-import { asRow, buildWithPlan, imageInput, limitsOf } from './rows.ts';
+import { buildFacts, imageInput, limitsOf, planOf } from './rows.ts';
 
 /** A spec and the digests that its lease may read. */
 export interface SpecWithInputs<T> { readonly spec: T; readonly inputs: readonly string[] }
 
 /** What a worker must know to build one cell. */
 export async function buildSpec(tx: Tx, buildId: string, attemptId: string, row: PlanRow): Promise<SpecWithInputs<BuildSpec>> {
-  const { build, plan } = await buildWithPlan(tx, buildId);
+  const build = await buildFacts(tx, buildId);
+  const plan = await planOf(tx, build.planSha256);
   const image = await imageInput(tx, row.image, row.imageKey);
   const { source } = plan;
   const spec: BuildSpec = {
@@ -20,26 +21,25 @@ export async function buildSpec(tx: Tx, buildId: string, attemptId: string, row:
   return { spec, inputs: [image.tarSha256, source.sdistSha256] };
 }
 
-/** What a worker must know to test the wheel of one cell. @errors FARM_ENDED where the cell has no wheel to test */
-export async function testSpec(tx: Tx, buildId: string, attemptId: string): Promise<SpecWithInputs<TestSpec>> {
-  const { build, plan } = await buildWithPlan(tx, buildId);
-  const attempt = await tx.attempt.findUniqueOrThrow({ where: { id: attemptId } });
-  const row = asRow(attempt.row);
-  const { wheelSha256, wheelFilename } = attempt;
-  if (!row || !wheelSha256 || !wheelFilename) return fail('FARM_ENDED', 'test', { thing: 'The cell without a wheel' });
+/** The wheel of an attempt and the row that it was built by. */
+export interface WheelToTest {
+  readonly attemptId: string; readonly row: PlanRow; readonly sha256: string; readonly filename: string; readonly bytes: number;
+}
+
+/** What a worker must know to test the wheel of one cell. @errors FARM_ENDED where the row has no test */
+export async function testSpec(tx: Tx, buildId: string, wheel: WheelToTest): Promise<TestSpec> {
+  const build = await buildFacts(tx, buildId);
+  const plan = await planOf(tx, build.planSha256);
+  const { attemptId, row, sha256, filename, bytes } = wheel;
   const { testImage, testImageKey, test: runner } = row;
   if (!testImage || !testImageKey || (runner !== 'native' && runner !== 'qemu')) {
     return fail('FARM_ENDED', 'test', { thing: 'The cell without a test' });
   }
-  const image = await imageInput(tx, testImage, testImageKey);
-  const toolImage = await imageInput(tx, row.image, row.imageKey);
-  const spec: TestSpec = {
+  return {
     kind: 'test', attemptId, project: plan.project, version: plan.version, target: row.target, python: row.python,
-    runner, image, toolImage,
-    wheel: { sha256: wheelSha256, filename: wheelFilename, bytes: Number(attempt.wheelBytes ?? 0) },
-    cutoff: plan.cutoff, limits: limitsOf(build.limits, 'test'), row: { ...row },
+    runner, image: await imageInput(tx, testImage, testImageKey), toolImage: await imageInput(tx, row.image, row.imageKey),
+    wheel: { sha256, filename, bytes }, cutoff: plan.cutoff, limits: limitsOf(build.limits, 'test'), row: { ...row },
   };
-  return { spec, inputs: [image.tarSha256, toolImage.tarSha256, wheelSha256] };
 }
 
 /** What a worker must know to make the sdist of a folder. `row` says which image: any native one will do. */

@@ -1,10 +1,9 @@
 import type { StepEvent } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
 import type { OpenLease } from '../../ports.ts';
+import { eventsMaxOfAttempt } from './cell-calls.ts';
 import type { Changes } from './changes.ts';
 import type { Database } from './database.ts';
-
-const eventsMaxOfAttempt = 500;
 
 /**
  * Adds what happened in the steps of an attempt, in order, and moves attempt and cell to the step that goes on: one

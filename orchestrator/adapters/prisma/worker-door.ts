@@ -3,9 +3,9 @@ import { fail } from '../../domain/failure.ts';
 import type { BlobStore, Catalogue, Clock, OpenLease, WorkerDoor } from '../../ports.ts';
 import type { Changes } from './changes.ts';
 import type { Database } from './database.ts';
-import { grantLease, openLease } from './leases.ts';
+import { grantLease, nameLease, openLease } from './leases.ts';
 import { appendLog } from './logs.ts';
-import { recordOutcome } from './outcomes.ts';
+import { endLease, recordOutcome } from './outcomes.ts';
 import { recordLock } from './reuse.ts';
 import { recordEvents } from './step-events.ts';
 
@@ -24,8 +24,14 @@ const outputsMaxOfLease = 16;
 export function prismaWorkerDoor(ports: DoorPorts): WorkerDoor {
   const { database, blobs } = ports;
   return {
-    lease: (request) => grantLease(ports, request),
+    async lease(request) {
+      const grant = await grantLease(ports, request);
+      if (grant.spec.kind !== 'test' || grant.spec.wheel.bytes > limits.smallBytesMax) return grant;
+      const { sha256 } = grant.spec.wheel;
+      return { ...grant, small: { [sha256]: Buffer.from(await blobs.bytes(sha256)).toString('base64') } };
+    },
     open: (leaseId, secret) => openLease(ports, leaseId, secret),
+    name: (leaseId, secret) => nameLease(ports, leaseId, secret),
     async input(lease, sha256) {
       if (!lease.inputs.includes(sha256)) fail('FARM_NOT_FOUND', 'fetch', { thing: `input ${sha256} of this lease` });
       return { bytes: await blobs.size(sha256), stream: await blobs.stream(sha256) };
@@ -52,6 +58,7 @@ export function prismaWorkerDoor(ports: DoorPorts): WorkerDoor {
       return recordLock(ports, lease, report);
     },
     outcome: (lease, outcome) => recordOutcome(ports, lease, outcome),
+    end: (lease, last) => endLease(ports, lease, last),
   };
 }
 

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { limits } from '../../contract/limits.ts';
-import { LeaseGrant, LeaseRequest, LockAnswer, LockReport, LogOffset, Outcome, StepEvents, Stored } from '../../contract/worker.ts';
+import { LastWords, LeaseGrant, LeaseRequest, LockAnswer, LockReport, LogOffset, Outcome, StepEvents, Stored } from '../../contract/worker.ts';
 import type { OpenLease, WorkerDoor } from '../../ports.ts';
 import { bodyOf, smallBodyOf } from './body.ts';
 
@@ -16,6 +16,8 @@ type Blobbed = { Params: { id: string; sha256: string } };
 export function workerRoutes(app: FastifyInstance, { door }: { readonly door: WorkerDoor }): void {
   const open = (request: FastifyRequest<{ Params: { id: string } }>): Promise<OpenLease> =>
     door.open(request.params.id, String(request.headers['x-lease-secret'] ?? ''));
+  const name = (request: FastifyRequest<{ Params: { id: string } }>): Promise<OpenLease> =>
+    door.name(request.params.id, String(request.headers['x-lease-secret'] ?? ''));
 
   app.post<{ Body: LeaseRequest }>('/worker/leases',
     { schema: { body: LeaseRequest }, config: { words: { summary: 'The lease of a delivery.', answer: LeaseGrant } } },
@@ -50,12 +52,19 @@ export function workerRoutes(app: FastifyInstance, { door }: { readonly door: Wo
 
   app.post<Leased<LockReport>>('/worker/leases/:id/lock',
     { schema: { params: ByLease, body: LockReport }, config: { words: { summary: 'Requirements as they were locked.', answer: LockAnswer } } },
-    async (request) => door.lock(await open(request), request.body));
+    async (request) => door.lock(await name(request), request.body));
 
   app.post<Leased<Outcome>>('/worker/leases/:id/outcome',
     { schema: { params: ByLease, body: Outcome }, config: { words: { summary: 'How the delivery ended.' } } },
     async (request, reply) => {
       await door.outcome(await open(request), request.body);
+      return reply.code(204).send();
+    });
+
+  app.post<Leased<LastWords>>('/worker/leases/:id/end',
+    { schema: { params: ByLease, body: LastWords }, config: { words: { summary: 'The outcome with what was not sent before it.' } } },
+    async (request, reply) => {
+      await door.end(await name(request), request.body);
       return reply.code(204).send();
     });
 }

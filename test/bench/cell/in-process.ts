@@ -1,6 +1,6 @@
 /** A worker in the benchmark's own process: the farm's steps in the farm's boxes, with nothing behind the door. */
 import { createHash, randomUUID } from 'node:crypto';
-import { copyFile, mkdir, readFile, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import Docker from 'dockerode';
 import { cellLimits } from '../../../orchestrator/contract/limits.ts';
@@ -81,7 +81,15 @@ export async function inProcess({ folder, wrap = (backend) => backend }: InProce
         async log(offset, bytes) { log += new TextDecoder().decode(bytes); return offset + bytes.length; },
         events: async (some) => void events.push(...some),
         lock: async () => ({ attemptKey: '0'.repeat(64), known: false }),
-        outcome: async (outcome) => void outcomes.push(outcome),
+        async outcome(outcome, beside) {
+          if (beside.output) {
+            wheel = join(folder, randomUUID());
+            await writeFile(wheel, beside.output.bytes);
+          }
+          events.push(...beside.events);
+          if (beside.log) log += new TextDecoder().decode(beside.log.bytes);
+          outcomes.push(outcome);
+        },
       }),
     };
     const ports: WorkerPorts = {

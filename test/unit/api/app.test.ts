@@ -18,7 +18,7 @@ function appWith(changed: Partial<AppParts> = {}) {
     attempts: { view: unused, log: () => { throw new Error('not asked for in this test'); }, inputs: unused, input: unused },
     sources: { add: unused, making: async () => [], view: unused, cancel: unused },
     tallies: { count: async () => ({ projects: 1, files: 2, serial: 3, openBuilds: 4 }) },
-    door: { lease: unused, open: unused, input: unused, output: unused, log: unused, event: unused, lock: unused, outcome: unused },
+    door: { lease: unused, open: unused, input: unused, output: unused, log: unused, event: unused, lock: unused, outcome: unused, name: unused, end: unused },
     ...changed,
   });
 }
@@ -127,7 +127,7 @@ describe('the description of the API', () => {
       'GET /api/builds/{id}/events', 'GET /api/openapi.json',
       'GET /api/sources', 'GET /api/sources/{id}', 'GET /api/status', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
       'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
-      'POST /worker/leases/{id}/events', 'POST /worker/leases/{id}/lock', 'POST /worker/leases/{id}/log',
+      'POST /worker/leases/{id}/end', 'POST /worker/leases/{id}/events', 'POST /worker/leases/{id}/lock', 'POST /worker/leases/{id}/log',
       'POST /worker/leases/{id}/outcome', 'PUT /api/sources/{sha256}', 'PUT /worker/leases/{id}/outputs/{sha256}',
     ]);
     expect(paths['/api/builds']?.['post']).toMatchObject({ security: [{ token: [] }], requestBody: { required: true } });

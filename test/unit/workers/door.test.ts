@@ -16,6 +16,8 @@ const grant: LeaseGrant = {
   },
 };
 
+const nothingBeside = { events: [], log: null, output: null };
+
 /** A door whose control plane gives these replies in turn; the clock moves only by pauses. */
 function doorWith(...replies: Reply[]) {
   const sent: (Sent & { readonly text: string })[] = [];
@@ -55,11 +57,35 @@ describe('control door', () => {
   it('knows a lease that is over, and asks once only', async () => {
     for (const [status, code] of [[409, 'FARM_LEASE_STALE'], [410, 'FARM_ENDED']] as const) {
       const { door, sent } = doorWith({ status, json: { code, detail: 'no', next: 'nothing' } });
-      const error = await door.of(grant).outcome({ kind: 'sdist', state: 'cancelled' }).catch((one: unknown) => one);
+      const error = await door.of(grant).outcome({ kind: 'sdist', state: 'cancelled' }, nothingBeside).catch((one: unknown) => one);
       expect(isOver(error)).toBe(true);
       expect(sent).toHaveLength(1);
       expect(sent[0]!.headers['x-lease-secret']).toBe('hush');
     }
+  });
+
+  it('sends what is left with the outcome in one request', async () => {
+    const { door, sent } = doorWith({ status: 204 });
+    const output = { sha256: 'd'.repeat(64), bytes: new TextEncoder().encode('wheel') };
+    await door.of(grant).outcome({ kind: 'sdist', state: 'cancelled' }, {
+      events: [{ step: 'build', state: 'started' }], log: { offset: 7, bytes: new TextEncoder().encode('line\n') }, output,
+    });
+    expect(sent.map(({ path }) => path)).toEqual(['/worker/leases/L1/end']);
+    expect(JSON.parse(sent[0]!.text)).toEqual({
+      outcome: { kind: 'sdist', state: 'cancelled' }, events: [{ step: 'build', state: 'started' }],
+      log: { offset: 7, bytes: btoa('line\n') }, output: { sha256: output.sha256, bytes: btoa('wheel') },
+    });
+  });
+
+  it('takes a small input from its grant', async () => {
+    const opened: unknown[] = [];
+    const door = controlDoor({
+      token: 'tok', now: () => 0, pause: async () => undefined, send: () => Promise.reject(new Error('not asked')),
+      cache: { get: async (_, open) => { opened.push(await open()); return 'file'; }, drop: async () => undefined },
+    });
+    const small = { [grant.spec.image.tarSha256]: btoa('bytes') };
+    expect(await door.of({ ...grant, small }).input({ sha256: grant.spec.image.tarSha256, bytes: 5 })).toBe('file');
+    expect(opened).toEqual([Buffer.from('bytes')]);
   });
 
   it('does not ask again for a full disk', async () => {
