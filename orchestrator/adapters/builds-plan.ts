@@ -1,5 +1,6 @@
 import type { BuildRequest, PlanView } from '../contract/api.ts';
 import { buildQueue, testQueue, type CellRef, type ReleaseOrder } from '../contract/messages.ts';
+import { projectWishes } from '../domain/cell-options.ts';
 import { fail, type Failure } from '../domain/failure.ts';
 import { canonicalText, matchesGlob, orderCells, planBuild, planCore, type Plan, type PlanCell, type PlanRow } from '../domain/plan.ts';
 import { allowsPython } from '../domain/version.ts';
@@ -19,7 +20,7 @@ export interface Draft {
 
 /**
  * Plans what was resolved. The cut-off is still empty: `withCutoff` sets it.
- * @errors FARM_IMAGE_MISSING, FARM_TARGETS_EMPTY, FARM_REQUIRES_PYTHON
+ * @errors FARM_IMAGE_MISSING, FARM_TARGETS_EMPTY, FARM_REQUIRES_PYTHON, FARM_OPTION_WRONG, FARM_ALL_SKIPPED
  */
 export async function draftPlan(
   catalogue: Catalogue, resolved: Resolved, order: { readonly request: BuildRequest; readonly builder: string },
@@ -27,9 +28,14 @@ export async function draftPlan(
   const [rows, policy] = await Promise.all([catalogue.planRows(), catalogue.policy()]);
   const { project, displayName, version, source, requiresPython } = resolved;
   const globs = order.request.targets;
+  const wishes = projectWishes(resolved.settings);
   const plan = planBuild({
     project, displayName, version, source, builder: order.builder, cutoff: '', globs, rows, policy,
-    allowsPython: (python) => allowsPython(requiresPython, python),
+    allowsPython: (python) => allowsPython(requiresPython, python), unsupported: wishes.unsupported,
+    optionsOf: (target) => {
+      const read = wishes.of(target);
+      return read.ok ? read.value : fail('FARM_OPTION_WRONG', 'plan', { ...read.error });
+    },
   });
   if (rows.length === 0) fail('FARM_IMAGE_MISSING', 'plan', { image: 'of every row' });
   const what = `${project}==${version}`;
@@ -37,6 +43,9 @@ export async function draftPlan(
     fail('FARM_TARGETS_EMPTY', 'plan', { globs: globs.join(' '), what });
   }
   if (plan.cells.length === 0) fail('FARM_REQUIRES_PYTHON', 'plan', { project, requires: requiresPython ?? '' });
+  if (plan.cells.every(({ skipped }) => skipped)) {
+    fail('FARM_ALL_SKIPPED', 'plan', { why: [...new Set(plan.cells.map(({ skipped }) => skipped?.message ?? ''))].join(' ') });
+  }
   return { plan, coreSha256: sha256Of(planCore(plan)), resolved };
 }
 
@@ -104,8 +113,9 @@ export async function planView(database: Database, draft: Draft, now: string): P
     sha256, project: plan.project, version: plan.version, cutoff: plan.cutoff, origin: source.origin,
     sdist: { sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes },
     sourceDateEpoch: source.sourceDateEpoch,
-    cells: plan.cells.map(({ target, tier, rows }) => ({
-      target, tier, state: known.get(target)?.state ?? 'queued',
+    unsupported: [...plan.unsupported ?? []],
+    cells: plan.cells.map(({ target, tier, rows, skipped }) => ({
+      target, tier, state: known.get(target)?.state ?? (skipped ? 'unsupported' : 'queued'), why: skipped?.message ?? null,
       rows: rows.map(({ image, imageKey, build, test, floor, buildPool }) => ({ image, imageKey, build, test, floor, buildPool })),
       expectedMs: expected.get(target)?.ms ?? null, expectedBytes: expected.get(target)?.bytes ?? null,
     })),

@@ -14,6 +14,8 @@ export interface Resolved {
   readonly requiresPython: string | null;
   readonly source: PlanSource;
   readonly upstreamFiles: readonly string[];
+  /** The parsed pyproject.toml of the sdist, empty where there is none. */
+  readonly settings: Readonly<Record<string, unknown>>;
 }
 
 /** An sdist that is in the blob store, and where it is from. `epoch` up to 1980-01-01: the newest member's time is taken. */
@@ -77,7 +79,7 @@ export async function resolveSdist(
       hasNativeSource: sdist.hasNativeSource,
       upstreamPure: wheels.some((filename) => filename.endsWith('-none-any.whl')),
     },
-    upstreamFiles: files.map((file) => file.filename).toSorted(),
+    upstreamFiles: files.map((file) => file.filename).toSorted(), settings: sdist.settings,
   };
 }
 

@@ -111,7 +111,9 @@ async function writePlan(tx: Tx, wanted: Draft, now: string): Promise<string> {
     data: [{ sha256, coreSha256: wanted.coreSha256, releaseId: release.id, text }], skipDuplicates: true,
   });
   await tx.cell.createMany({
-    data: plan.cells.map(({ target }) => ({ planSha256: sha256, target })), skipDuplicates: true,
+    data: plan.cells.map(({ target, skipped }) => (
+      { planSha256: sha256, target, ...(skipped ? { state: 'unsupported', failure: asJson(skipped) } : {}) })),
+    skipDuplicates: true,
   });
   return sha256;
 }

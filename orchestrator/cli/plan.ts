@@ -5,6 +5,7 @@ import type { Command } from './command.ts';
 import { ensureUp } from './group/raise.ts';
 import { readAsked, requestOf } from './order.ts';
 import { printable } from './printable.ts';
+import { unsupportedLines } from './result.ts';
 import { duration, size } from './table.ts';
 
 const tiers = ['', 'required', 'wanted', 'best effort'];
@@ -32,12 +33,13 @@ export function planLines(plan: PlanView): string[] {
   return [
     `${plan.project} ${plan.version}: ${plan.cells.length} cells from ${plan.sdist.filename} (${size(plan.sdist.bytes)}, sha256 ${plan.sdist.sha256})`,
     `plan ${plan.sha256}; requirements released until ${plan.cutoff}; SOURCE_DATE_EPOCH ${plan.sourceDateEpoch}`,
-    ...plan.cells.map((cell) => cellLine(cell, width)),
+    ...plan.cells.map((cell) => cellLine(cell, width)), ...unsupportedLines(plan.unsupported),
     plan.unchanged ? 'Every cell has ended under this plan: ./farm build builds nothing.' : 'Build it: ./farm build',
   ].map(printable);
 }
 
 function cellLine(cell: Static<typeof PlanCellView>, width: number): string {
+  if (cell.why !== null) return `  ${cell.target.padEnd(width)}  ${(tiers[cell.tier] ?? '').padEnd(11)} ${cell.state.padEnd(10)} ${cell.why}`;
   const rows = cell.rows.map((row) => `${row.image}@${row.imageKey.slice(0, 12)} ${row.build}, test ${row.test}, ${row.floor}`);
   const expected = cell.expectedMs === null ? 'no history'
     : `about ${duration(cell.expectedMs)}${cell.expectedBytes === null ? '' : `, ${size(cell.expectedBytes)}`}`;

@@ -27,7 +27,7 @@ export const exitStatus = (view: BuildView): number =>
 /** The last page of a build: coverage, failures with cause and next step, lines to paste. */
 export function resultLines(view: BuildView, trust: { identity: string; issuer: string; fingerprint: string }): string[] {
   return [
-    '', ...headLines(view), '', ...coverageLines(view), ...noteLines(view), ...failureLines(view),
+    '', ...headLines(view), '', ...coverageLines(view), ...noteLines(view), ...unsupportedLines(view.unsupported ?? []), ...failureLines(view),
     ...(view.state === 'succeeded' ? ['', ...pasteLines(view, trust)] : []),
   ].map(printable);
 }
@@ -71,11 +71,25 @@ function noteLines(view: BuildView): string[] {
     `Note: ${note} (${targets.length === view.cells.length ? 'every cell' : targets.join(', ')})`);
 }
 
+/** What the project sets and the farm does not follow, a line each. */
+export const unsupportedLines = (unsupported: NonNullable<BuildView['unsupported']>): string[] =>
+  unsupported.map(({ option, why }) => `Not followed: [tool.cibuildwheel] ${option}: ${why}`);
+
+/** A cell that was never to be built says why on one line; it is no failure of the release. */
 function failureLines(view: BuildView): string[] {
-  return view.cells.flatMap((cell) => [
+  const left = view.cells.filter((cell) => cell.state === 'unsupported' && cell.failure);
+  const causes = Map.groupBy(left, (cell) => cell.failure?.message ?? '');
+  return [
+    ...[...causes].map(([message, cells]) => `Not built: ${grouped(cells.map(({ target }) => target))}: ${message}`),
+    ...view.cells.filter((cell) => cell.state !== 'unsupported').flatMap((cell) => failuresOf(view, cell)),
+  ];
+}
+
+function failuresOf(view: BuildView, cell: CellView): string[] {
+  return [
     ...(cell.failure ? oneFailure(view, cell, cell.failure) : []),
     ...(cell.testFailure ? oneFailure(view, cell, cell.testFailure) : []),
-  ]);
+  ];
 }
 
 function oneFailure(view: BuildView, cell: CellView, failure: NonNullable<CellView['failure']>): string[] {

@@ -68,6 +68,8 @@ export const BuildView = Type.Object({
   /** False where an unchanged plan had nothing to build. */
   started: Type.Boolean(),
   cells: Type.Array(CellView),
+  /** Options that the project sets and the farm does not follow. */
+  unsupported: Type.Optional(Type.Array(Type.Object({ option: Type.String(), why: Type.String() }))),
   failure: Type.Union([FailureShape, Type.Null()]),
   upstreamFiles: Type.Array(Type.String()),
   /** Filenames of this release on the farm's index. */
@@ -80,6 +82,8 @@ export type BuildView = Static<typeof BuildView>;
 
 export const PlanCellView = Type.Object({
   target: Type.String(), tier: Type.Integer(), state: Type.String(),
+  /** Why the project does not want it built; null where it does. */
+  why: Type.Union([Type.String(), Type.Null()]),
   rows: Type.Array(Type.Object({
     image: Type.String(), imageKey: Type.String(), build: Type.String(), test: Type.String(), floor: Type.String(),
     buildPool: Type.String(),
@@ -92,6 +96,8 @@ export const PlanView = Type.Object({
   sha256: Type.String(), project: Type.String(), version: Type.String(), cutoff: Type.String(),
   sdist: BlobInput, origin: Type.String(), sourceDateEpoch: Type.Integer(),
   cells: Type.Array(PlanCellView),
+  /** Options that the project sets and the farm does not follow. */
+  unsupported: Type.Array(Type.Object({ option: Type.String(), why: Type.String() })),
   /** True where every cell has ended under this plan: `./farm build` builds nothing. */
   unchanged: Type.Boolean(),
 });

@@ -1,5 +1,7 @@
 import { compareTargets } from './coverage.ts';
-import type { Step } from './failure.ts';
+import type { BuildOptions, CellOptions, TestOptions } from './cell-options.ts';
+import type { Unsupported } from './cibuildwheel.ts';
+import type { Failure, Step } from './failure.ts';
 
 /** Cell states, the words of tables, API, JSON and pages. */
 export const endStates = ['succeeded', 'covered', 'upstream', 'blocked', 'failed', 'unsupported', 'cancelled'] as const;
@@ -50,6 +52,11 @@ export interface PlanCell {
   readonly target: string;
   readonly tier: Tier;
   readonly rows: readonly PlanRow[];
+  /** Why it is not built: the cell is `unsupported` from the start, and no gap of the release. */
+  readonly skipped?: Failure;
+  /** What the project and its recipe ask for; absent where they ask for nothing. */
+  readonly build?: BuildOptions;
+  readonly test?: TestOptions;
 }
 
 /** What will be built. Pure value: same input, same plan; its canonical text is hashed at the rim. */
@@ -63,6 +70,8 @@ export interface Plan {
   /** Requirements released later are not looked at. ISO 8601, UTC; kept while the rest of the plan is unchanged. */
   readonly cutoff: string;
   readonly cells: readonly PlanCell[];
+  /** Options that the project sets and the farm does not follow. */
+  readonly unsupported?: readonly Unsupported[];
 }
 
 export interface PlanRequest {
@@ -77,6 +86,8 @@ export interface PlanRequest {
   readonly policy: readonly PolicyLine[];
   /** Tells whether a Python such as `3.11` satisfies the sdist's Requires-Python. */
   readonly allowsPython: (python: string) => boolean;
+  readonly optionsOf?: (target: string) => CellOptions;
+  readonly unsupported?: readonly Unsupported[];
 }
 
 /** A line of images/policy.json: the first line whose glob matches gives the tier. */
@@ -117,7 +128,9 @@ export function planBuild(request: PlanRequest): Plan {
       target,
       tier: tierOf(target, request.policy),
       rows: wanted.filter((row) => row.target === target),
+      ...request.optionsOf?.(target),
     })),
+    ...(request.unsupported && request.unsupported.length > 0 ? { unsupported: request.unsupported } : {}),
   };
 }
 
@@ -146,12 +159,17 @@ export interface Locked {
   readonly sha256: string;
 }
 
+/** The options by which a cell is built; undefined where nothing is asked for. */
+const buildOptionsOf = (plan: Plan, target: string): BuildOptions | undefined =>
+  plan.cells.find((cell) => cell.target === target)?.build;
+
 /**
  * The canonical text whose hash is the attempt key: what was built under the same key is not built again.
  * @source DESIGN "Plan": sdist + recipe + row + image key + lock + builder version
  */
 export function attemptKeyText(plan: Plan, row: PlanRow, lock: readonly Locked[]): string {
   return canonicalText({
+    build: buildOptionsOf(plan, row.target),
     builder: plan.builder,
     lock: [...lock].map(({ filename, sha256 }) => `${filename}#${sha256}`).sort(),
     row,

@@ -18,7 +18,7 @@ export function judgeRelease(
   cells: readonly { readonly target: string; readonly state: string; readonly tested: string | null }[],
 ): ReleaseVerdict {
   const good = new Set(cells.filter(isGood).map(({ target }) => target));
-  const bad = plan.cells.filter(({ target }) => !good.has(target));
+  const bad = plan.cells.filter(({ target, skipped }) => skipped === undefined && !good.has(target));
   const missing = bad.filter(({ tier }) => tier === 1).map(({ target }) => target);
   return {
     installable: missing.length === 0 && good.size > 0,

@@ -66,6 +66,7 @@ function viewOf(
         tier: tiers.get(cell.target) ?? 3, attempts: known.tries.get(`${build.planSha256} ${cell.target}`) ?? 0,
         attempt: known.attempts.get(cell.attemptId ?? ''),
       })),
+    unsupported: [...plan.unsupported ?? []],
     upstreamFiles: build.plan.release.upstreamFiles as string[],
     published: (known.published.get(`${project} ${version}`) ?? []).map(({ filename }) => filename),
     sdist: { sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes },

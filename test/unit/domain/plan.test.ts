@@ -1,3 +1,4 @@
+import { failure } from '../../../orchestrator/domain/failure.ts';
 import { describe, expect, it } from 'vitest';
 import {
   attemptKeyText, canonicalText, judgeWheel, matchesGlob, orderCells, planBuild, planCore, tierOf, type PlanRequest, type PlanRow,
@@ -86,6 +87,23 @@ describe('judgeWheel', () => {
     ['pure beside native siblings', { nativeSiblings: true }, 'built pure by mistake'],
   ] as const)('%s', (_, seen, verdict) => {
     expect(judgeWheel({ ...wheel, ...seen })).toBe(verdict);
+  });
+});
+
+describe('what the project asks for', () => {
+  const skipped = failure('FARM_TARGET_SKIPPED', 'plan', { target: 'x', why: 'skip = "*"' });
+  it('stands in its cell and in its attempt key', () => {
+    const asked = planBuild(request({ optionsOf: (target) => (target.includes('aarch64') ? { skipped } : { build: { beforeAll: 'x' } }) }));
+    expect(asked.cells.map((cell) => [cell.target, cell.skipped?.code ?? cell.build])).toEqual(
+      asked.cells.map(({ target }) => [target, target.includes('aarch64') ? 'FARM_TARGET_SKIPPED' : { beforeAll: 'x' }]));
+    const { target } = asked.cells.find((cell) => !cell.skipped)!;
+    const plain = planBuild(request());
+    expect(attemptKeyText(asked, row(target), [])).not.toBe(attemptKeyText(plain, row(target), []));
+  });
+  it('is no gap of the release where it is skipped', () => {
+    const cells = [{ target: 'a', tier: 1 as const, rows: [] }, { target: 'b', tier: 1 as const, rows: [], skipped }];
+    expect(judgeRelease({ cells }, [{ target: 'a', state: 'succeeded', tested: 'passed' }, { target: 'b', state: 'unsupported', tested: null }]))
+      .toEqual({ installable: true, missing: [], gaps: [] });
   });
 });
 
