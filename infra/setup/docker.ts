@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, closeSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { mustEndWell, onPath } from './command.ts';
@@ -86,9 +86,36 @@ async function startBySystemd(): Promise<string> {
   return 'journalctl -u docker';
 }
 
+/** Files in which the engine and its containerd write their process ids, under the system's run folder. */
+const pidFiles = [['docker.pid', 'dockerd'], ['docker/containerd/containerd.pid', 'containerd']] as const;
+
+/**
+ * Removes the process ids of engines that are gone. After a power cut, or where a machine was started from a picture of
+ * its disk, the number may be another program's by now, and dockerd refuses to start beside it.
+ * @param nameOf the name of a running process, or null
+ */
+export function removeStalePidFiles(run = '/var/run', nameOf: (pid: number) => string | null = processName): string[] {
+  return pidFiles.flatMap(([file, program]) => {
+    const path = join(run, file);
+    const pid = existsSync(path) ? Number(readFileSync(path, 'utf8')) : null;
+    if (pid === null || nameOf(pid) === program) return [];
+    rmSync(path);
+    return [path];
+  });
+}
+
+function processName(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+  } catch {
+    return null;
+  }
+}
+
 /** Own session and log: the engine outlives the terminal and the farm. */
 function startDaemon(places: Places): string {
   mkdirSync(places.cache, { recursive: true });
+  removeStalePidFiles();
   const log = join(places.cache, 'dockerd.log');
   const out = openSync(log, 'a');
   const child = spawn('dockerd', [], { detached: true, stdio: ['ignore', out, out], cwd: '/' });

@@ -1,6 +1,9 @@
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { engineOf } from '../../../infra/setup/docker-socket.ts';
-import { remedyOf, type DockerScene } from '../../../infra/setup/docker.ts';
+import { removeStalePidFiles, remedyOf, type DockerScene } from '../../../infra/setup/docker.ts';
 
 const bare: DockerScene = { why: 'ENOENT', root: true, debian: true, systemd: false, installed: false, elsewhere: false };
 
@@ -34,5 +37,19 @@ describe('the address of the engine', () => {
     ['tcp://engine', { host: 'engine', port: 2375 }],
   ])('%s', (address, engine) => {
     expect(engineOf({ DOCKER_HOST: address })).toEqual(engine);
+  });
+});
+
+describe('process ids of an engine that is gone', () => {
+  it('go where the number is now another program’s, and stay where it is the engine’s', () => {
+    const run = mkdtempSync(join(tmpdir(), 'run-'));
+    mkdirSync(join(run, 'docker', 'containerd'), { recursive: true });
+    writeFileSync(join(run, 'docker.pid'), '71');
+    writeFileSync(join(run, 'docker', 'containerd', 'containerd.pid'), '72');
+    expect(removeStalePidFiles(run, (pid) => (pid === 71 ? 'sshd' : 'containerd'))).toEqual([join(run, 'docker.pid')]);
+    expect(existsSync(join(run, 'docker.pid'))).toBe(false);
+    expect(removeStalePidFiles(run, () => null)).toEqual([join(run, 'docker', 'containerd', 'containerd.pid')]);
+    expect(removeStalePidFiles(run, () => null)).toEqual([]);
+    rmSync(run, { recursive: true });
   });
 });
