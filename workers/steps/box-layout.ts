@@ -7,6 +7,8 @@ export const place = {
   in: '/work/in',
   /** Fetched requirements on their way from the fetch box to the sealed one: one tar of wheels. */
   bundle: '/work/in/wheels.tar',
+  /** Wheels for the target whose headers are compiled against; in the same form. */
+  targetBundle: '/work/in/target-wheels.tar',
   wheels: '/work/in/wheels',
   fetched: '/work/fetched',
   src: '/work/src',
@@ -22,7 +24,7 @@ export const place = {
 
 /** The scripts that are put under `place.farm`; all of them, because they import one another. */
 export const containerScripts = [
-  'common.py', 'compilerlog.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py', 'hooks.py',
+  'common.py', 'compilerlog.py', 'crossfiles.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py', 'hooks.py',
   'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];

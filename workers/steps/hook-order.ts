@@ -14,6 +14,6 @@ export interface HookOrder {
 export function hookMembers({ buildSystem, target, sourceDateEpoch }: HookOrder): Record<string, unknown> {
   return {
     buildSystem, sourceDateEpoch, src: place.src, env: place.env, out: place.out, compilerLog: place.compilerLog,
-    ...(target === null ? {} : { target }),
+    ...(target === null ? {} : { target, targetBundle: place.targetBundle }),
   };
 }

@@ -1,0 +1,173 @@
+"""What a cross build needs beside environment variables: the persona of the build environment's interpreter, a CMake
+toolchain file, a Meson cross file, and headers of requirements for the target. Called by hooks.py; runs nothing.
+"""
+import glob
+import json
+import os
+import platform
+import shutil
+import tarfile
+import zipfile
+
+from common import StepFailure
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Meson's names; every other machine is named by itself.
+CPU_FAMILIES = {"armv7l": "arm", "ppc64le": "ppc64", "i686": "x86"}
+BIG_ENDIAN = {"s390x"}
+# Projects whose get_include() a build compiles against, and where their wheel has the headers.
+HEADER_FOLDERS = {"numpy": ("numpy/_core/include", "numpy/core/include")}
+
+TOOLCHAIN = """\
+# Written by the farm for {target}.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR {machine})
+set(CMAKE_C_COMPILER {CC})
+set(CMAKE_CXX_COMPILER {CXX})
+set(CMAKE_ASM_COMPILER {CC})
+set(CMAKE_AR {AR})
+set(CMAKE_RANLIB {RANLIB})
+set(CMAKE_STRIP {STRIP})
+set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)
+# The interpreter runs here and answers for the target.
+set(Python_EXECUTABLE {python} CACHE FILEPATH "")
+set(Python3_EXECUTABLE {python} CACHE FILEPATH "")
+set(PYTHON_EXECUTABLE {python} CACHE FILEPATH "")
+set(Python_INCLUDE_DIR {include} CACHE PATH "")
+set(Python3_INCLUDE_DIR {include} CACHE PATH "")
+set(PYTHON_MODULE_EXTENSION {suffix} CACHE STRING "")
+"""
+
+CROSS_FILE = """\
+# Written by the farm for {target}.
+[binaries]
+c = '{CC}'
+cpp = '{CXX}'
+ar = '{AR}'
+strip = '{STRIP}'
+python = '{python}'
+
+[host_machine]
+system = 'linux'
+cpu_family = '{family}'
+cpu = '{machine}'
+endian = '{endian}'
+
+[properties]
+needs_exe_wrapper = true
+"""
+
+
+def machine_of(description):
+    return description["environment"]["_PYTHON_HOST_PLATFORM"].split("-", 1)[1]
+
+
+def is_foreign(description):
+    """False where what is compiled for the target starts on the build machine too."""
+    return description["expect"]["libc"] != "glibc" or machine_of(description) != platform.machine()
+
+
+def folder_of(order):
+    return os.path.join(order.get("work", "/work"), "cross")
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def target_headers(order):
+    """Unpacks the headers of the target's wheels, where the order has any: {project: include folder}."""
+    bundle = order.get("targetBundle")
+    if not bundle or not os.path.exists(bundle):
+        return {}
+    site = os.path.join(folder_of(order), "site")
+    with tarfile.open(bundle) as tar:
+        for member in tar:
+            name = os.path.basename(member.name)
+            if member.isfile() and name.endswith(".whl"):
+                unpack_headers(tar.extractfile(member), site, name)
+    found = {}
+    for project, folders in HEADER_FOLDERS.items():
+        present = [os.path.join(site, each) for each in folders if os.path.isdir(os.path.join(site, each))]
+        if present:
+            found[project] = present[0]
+    return found
+
+
+def unpack_headers(stream, site, name):
+    """Headers, static libraries and the files that describe them; no module and no shared object."""
+    from prepare import inside
+
+    try:
+        wheel = zipfile.ZipFile(stream)
+    except zipfile.BadZipFile as error:
+        raise StepFailure("FARM_FETCH_FAILED", {"why": f"{name} is not a wheel: {error}"}) from None
+    for member in wheel.infolist():
+        target = inside(site, member.filename)
+        if target is None or not member.filename.endswith((".h", ".hpp", ".a", ".ini", ".pc", ".pxd")):
+            continue
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with wheel.open(member) as source, open(target, "wb") as out:
+            shutil.copyfileobj(source, out)
+
+
+def told_multiarch(description):
+    """`aarch64-linux-gnu`, which stands in the name of every extension module."""
+    return description["expect"]["extSuffix"].split("-", 2)[2].removesuffix(".so")
+
+
+def told_of(order, description):
+    """What persona.py says."""
+    expect, tags = description["expect"], description["tags"]
+    platforms = list(dict.fromkeys(tag.rsplit("-", 1)[1] for tag in tags))
+    libc = {"glibc": "glibc", "musl": "libc"}[expect["libc"]]
+    return {
+        "target": description["target"], "machine": machine_of(description), "bits": expect["class"],
+        "multiarch": told_multiarch(description), "libc": [libc, ".".join(str(part) for part in expect["floor"])],
+        "extSuffix": expect["extSuffix"], "platforms": [each for each in platforms if each != "any"],
+        "include": f"{description['sysroot']}/include/python{description['python']}",
+        "headers": target_headers(order),
+    }
+
+
+def install_persona(order, description):
+    """Puts persona.py into the build environment; every interpreter of that environment starts it."""
+    for site in glob.glob(os.path.join(order["env"], "lib", "python3*", "site-packages")):
+        shutil.copyfile(os.path.join(HERE, "persona.py"), os.path.join(site, "_wheelfarm_target.py"))
+        write(os.path.join(site, "_wheelfarm_target.json"), json.dumps(told_of(order, description)))
+        write(os.path.join(site, "_wheelfarm_target.pth"), "import _wheelfarm_target; _wheelfarm_target.begin()\n")
+
+
+def cross_environment(order, description):
+    """Writes everything; answers the variables that point to it."""
+    install_persona(order, description)
+    bin_folder = os.path.dirname(description["environment"]["CC"])
+    build = {"CC_FOR_BUILD": f"{bin_folder}/build-cc", "CXX_FOR_BUILD": f"{bin_folder}/build-c++",
+             "HOST_CC": f"{bin_folder}/build-cc", "HOST_CXX": f"{bin_folder}/build-c++"}
+    if not is_foreign(description):
+        return build
+    machine, folder = machine_of(description), folder_of(order)
+    words = {
+        **description["environment"], "target": description["target"], "machine": machine,
+        "family": CPU_FAMILIES.get(machine, machine), "endian": "big" if machine in BIG_ENDIAN else "little",
+        "python": os.path.join(order["env"], "bin", "python"), "suffix": description["expect"]["extSuffix"],
+        "include": f"{description['sysroot']}/include/python{description['python']}",
+    }
+    write(os.path.join(folder, "toolchain.cmake"), TOOLCHAIN.format_map(words))
+    write(os.path.join(folder, "meson.ini"), CROSS_FILE.format_map(words))
+    return {
+        **build,
+        "host_alias": told_multiarch(description), "build_alias": f"{platform.machine()}-linux-gnu",
+        "CMAKE_TOOLCHAIN_FILE": os.path.join(folder, "toolchain.cmake"),
+        "WHEELFARM_MESON_CROSS_FILE": os.path.join(folder, "meson.ini"),
+    }
+
+
+def backend_settings(order, description):
+    """config_settings that a backend needs to find the cross file; None for all others."""
+    module = order["buildSystem"]["backend"].split(":")[0].split(".")[0]
+    if module != "mesonpy" or description is None or not is_foreign(description):
+        return None
+    return {"setup-args": [f"--cross-file={os.path.join(folder_of(order), 'meson.ini')}"]}
