@@ -9,6 +9,8 @@ import { printSbom, sbomOf } from '../domain/sbom.ts';
 import type { BlobStore, Catalogue, DescribeInput, Describer, Described } from '../ports.ts';
 import { describeWheel, type DescribedWheel, type WheelFacts } from './archive/describe.ts';
 
+const tarsKeptMax = 200;
+
 /**
  * Port Describer over blobs: reads the built wheel, writes the final one.
  * @shape folder: scratch of this process, in the blobs' file system
@@ -16,26 +18,38 @@ import { describeWheel, type DescribedWheel, type WheelFacts } from './archive/d
 export function wheelDescriber(
   { blobs, catalogue, folder }: { readonly blobs: BlobStore; readonly catalogue: Catalogue; readonly folder: string },
 ): Describer {
+  const made = mkdir(folder, { recursive: true });
+  made.catch(() => undefined);
+  /** An image never changes under its key. */
+  const tars = new Map<string, string>();
+  const tarOf = async ({ name, key }: DescribeInput['image']): Promise<string> => {
+    const known = tars.get(`${name} ${key}`) ?? (await catalogue.image(name, key)).tarSha256;
+    if (tars.size >= tarsKeptMax) tars.clear();
+    tars.set(`${name} ${key}`, known);
+    return known;
+  };
   return {
     async describe(input) {
-      await mkdir(folder, { recursive: true });
+      await made;
       const outPath = join(folder, `${randomUUID()}.whl`);
-      const image = await catalogue.image(input.image.name, input.image.key);
+      const imageSha256 = await tarOf(input.image);
       let sbom = '';
+      let inMemory = false;
       try {
         const wheel = await describeWheel({
           wheelPath: await blobs.path(input.builtSha256),
           filename: input.builtFilename,
-          outPath,
+          outPath, small: 'memory',
           expected: { name: input.plan.project, version: input.plan.version, targetId: input.target },
-          sbom: (facts) => (sbom = sbomText(input, image.tarSha256, facts)),
+          sbom: (facts) => (sbom = sbomText(input, imageSha256, facts)),
           sourceDateEpoch: input.plan.source.sourceDateEpoch,
         });
         if (!wheel.ok) fail(wheel.error.code, 'describe', { ...wheel.error.words, target: input.target, version: input.plan.version });
-        await sameRequirements(blobs, input, wheel.value.requiresDist);
+        inMemory = wheel.value.whole !== null;
+        await sameRequirements(blobs, input, wheel.value);
         return await keep(blobs, outPath, wheel.value, sbom);
       } finally {
-        await rm(outPath, { force: true });
+        if (!inMemory) await rm(outPath, { force: true });
       }
     },
   };
@@ -58,9 +72,11 @@ function sbomText(input: DescribeInput, imageSha256: string, facts: WheelFacts):
 }
 
 /** uv.lock stores one dependency list for a version, so the wheels of a release must agree. @errors FARM_REQUIRES_DIFFER */
-async function sameRequirements(blobs: BlobStore, input: DescribeInput, requiresDist: readonly string[]): Promise<void> {
+async function sameRequirements(
+  blobs: BlobStore, input: DescribeInput, { requiresDist, metadataSha256 }: Pick<DescribedWheel, 'requiresDist' | 'metadataSha256'>,
+): Promise<void> {
   const [sibling] = input.siblings;
-  if (!sibling) return;
+  if (!sibling || sibling.metadataSha256 === metadataSha256) return;
   const parsed = parseMetadata(Buffer.from(await blobs.bytes(sibling.metadataSha256)).toString('utf8'));
   const core = parsed.ok ? readCoreMetadata(parsed.value) : parsed;
   if (!core.ok) return;
@@ -76,9 +92,11 @@ async function sameRequirements(blobs: BlobStore, input: DescribeInput, requires
 }
 
 async function keep(blobs: BlobStore, path: string, wheel: DescribedWheel, sbom: string): Promise<Described> {
-  await blobs.putFile(path, { sha256: wheel.sha256 });
-  const metadata = await blobs.put(Buffer.from(wheel.metadata, 'utf8'));
-  const document = await blobs.put(Buffer.from(sbom, 'utf8'));
+  const { sha256, whole } = wheel;
+  const [, metadata, document] = await Promise.all([
+    whole ? blobs.put(whole, { sha256 }) : blobs.putFile(path, { sha256 }),
+    blobs.put(Buffer.from(wheel.metadata, 'utf8')), blobs.put(Buffer.from(sbom, 'utf8')),
+  ]);
   return {
     wheelSha256: wheel.sha256, wheelFilename: wheel.filename, bytes: wheel.bytes,
     metadataSha256: metadata.sha256, sbomSha256: document.sha256,

@@ -1,9 +1,12 @@
 /** Our own verifier: accepts what was signed, refuses every single change of it. */
 import { chmod, mkdtemp, readdir, readFile, rm, stat, unlink, writeFile } from 'node:fs/promises';
+import { createPublicKey } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { provenanceObject, toPep740, type SigstoreBundle } from '../../orchestrator/adapters/sigstore/bundle.ts';
+import { privateKeyOf } from '../../orchestrator/adapters/sigstore/authority-files.ts';
+import { madeBundles } from '../../orchestrator/adapters/sigstore/check-made.ts';
 import {
   openLocalAuthority, rotateLocalAuthority, signRelease, type LocalAuthority,
 } from '../../orchestrator/adapters/sigstore/local.ts';
@@ -259,4 +262,60 @@ describe('the keys on disk', () => {
     await damage(join(folder, name));
     await expect(open(name)).rejects.toThrow(words);
   });
+});
+
+describe('bundles that were just made', () => {
+  const bundles = async (): Promise<SigstoreBundle[]> =>
+    (await signRelease({ authority, log: memoryLogStore(), statements: texts })).map((one) => one.bundle);
+  const other = (base64: string): string => {
+    const bytes = Buffer.from(base64, 'base64');
+    bytes[bytes.length - 5] = (bytes[bytes.length - 5] ?? 0) ^ 1;
+    return bytes.toString('base64');
+  };
+  const changes: Readonly<Record<string, (draft: Draft, entry: Entry) => void>> = {
+    signature: ({ dsseEnvelope: { signatures: [one] } }) => { if (one) one.sig = other(one.sig); },
+    payload: ({ dsseEnvelope }) => { dsseEnvelope.payload = other(dsseEnvelope.payload); },
+    promise: (_, { inclusionPromise }) => { if (inclusionPromise) inclusionPromise.signedEntryTimestamp = other(inclusionPromise.signedEntryTimestamp); },
+    'place in the log': (_, { inclusionProof }) => { if (inclusionProof) inclusionProof.logIndex = '0'; },
+    path: (_, { inclusionProof }) => { inclusionProof?.hashes.pop(); },
+    checkpoint: (_, { inclusionProof }) => { if (inclusionProof) inclusionProof.checkpoint.envelope = inclusionProof.checkpoint.envelope.replace(/\n\d+\n/, '\n999\n'); },
+    certificate: ({ verificationMaterial: { certificate } }) => { certificate.rawBytes = other(certificate.rawBytes); },
+    time: (_, entry) => { entry.integratedTime = String(Number(entry.integratedTime) + 1); },
+  };
+
+  it('are accepted one after the other, by the whole verifier too', async () => {
+    const made = await bundles();
+    const check = await checker();
+    for (const [place, one] of made.entries()) {
+      expect(check(one)).toBe(one);
+      const name = [filename, 'b.whl', 'c.whl', 'd.whl', 'e.whl'][place] ?? '';
+      expect(verifyBundle({ bundle: one, ...expected, filename: name }).ok).toBe(true);
+    }
+  });
+
+  it.each(Object.keys(changes))('are refused after the first one, too, with another %s', async (name) => {
+    const [first, second] = await bundles();
+    if (!first || !second) throw new Error('nothing was signed');
+    const check = await checker();
+    check(first);
+    const draft = structuredClone(second) as unknown as Draft;
+    changes[name]?.(draft, draft.verificationMaterial.tlogEntries[0] as Entry);
+    expect(() => check(draft as unknown as SigstoreBundle)).toThrow();
+  });
+
+  it('are refused with the body of a sibling', async () => {
+    const [first, second, third] = (await bundles()) as [SigstoreBundle, SigstoreBundle, SigstoreBundle];
+    const check = await checker();
+    check(first);
+    const swapped = { ...second, verificationMaterial: third.verificationMaterial };
+    expect(() => check(swapped)).toThrow('another statement');
+  });
+
+  async function checker(): Promise<(bundle: SigstoreBundle) => SigstoreBundle> {
+    const record = authority.record.keys.find(({ use }) => use === 'log');
+    if (!record) throw new Error('no log key');
+    const logKey = createPublicKey(await privateKeyOf(authority.folder, record));
+    const check = madeBundles({ trustedRoot: expected.trustedRoot, identity: expected.identity, issuer: expected.issuer });
+    return (one) => check(one, logKey);
+  }
 });

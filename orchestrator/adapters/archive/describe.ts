@@ -37,6 +37,8 @@ export type DescribeOrder = {
   readonly filename?: string;
   /** File to write; must not exist. Removed again when the wheel is refused. */
   readonly outPath: string;
+  /** `memory`: a small wheel is not written but answered as `whole`. */
+  readonly small?: 'file' | 'memory';
   readonly expected: ExpectedWheel;
   /** Makes the SBOM's text; equal facts must give equal text. */
   readonly sbom: (facts: WheelFacts) => string;
@@ -52,6 +54,8 @@ export type DescribedWheel = {
   readonly filename: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** The wheel itself where no file was written. */
+  readonly whole: Buffer | null;
   readonly metadata: string;
   readonly metadataSha256: string;
   readonly requiresPython: string | null;
@@ -114,7 +118,7 @@ export async function readTexts(
 async function writeOrRemove(
   order: DescribeOrder, archive: ZipArchive, texts: WheelTexts, checked: CheckedWheel,
 ): Promise<Result<DescribedWheel, WheelFault>> {
-  const writer = await createZip(order.outPath);
+  const writer = await createZip(order.outPath, order.small);
   let written: Result<DescribedWheel, WheelFault> | null = null;
   try {
     written = await writeFinal(order, archive, texts, checked, writer);
@@ -141,9 +145,9 @@ async function writeFinal(
   await writeTail(writer, checked.distInfo, order.sourceDateEpoch, {
     members, texts: [['METADATA', texts.metadata], ['WHEEL', wheel], [farmSbomPath, sbom]],
   });
-  const { sha256, bytes } = await writer.finish();
+  const { sha256, bytes, whole } = await writer.finish();
   return ok({
-    filename, sha256, bytes, ...payload, binaries,
+    filename, sha256, bytes, whole, ...payload, binaries,
     metadata: texts.metadata, metadataSha256: sha256Of(texts.metadata),
     requiresPython: checked.core.requiresPython, requiresDist: checked.core.requiresDist,
     grafted: binaries.filter((one) => one.grafted), members: members.length + 4,

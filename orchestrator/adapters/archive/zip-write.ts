@@ -18,8 +18,8 @@ export type ZipWriter = {
   readonly add: (one: NewMember) => Promise<void>;
   /** Bytes of an earlier zip whose members are already placed: the payload of a wheel. */
   readonly adopt: (members: readonly PlacedMember[]) => void;
-  /** Writes the directory and closes. */
-  readonly finish: () => Promise<{ sha256: string; bytes: number }>;
+  /** Writes the directory and closes. `whole`: the zip itself where it was small enough to need no file. */
+  readonly finish: () => Promise<{ sha256: string; bytes: number; whole: Buffer | null }>;
   /** Closes and removes what was written. */
   readonly abandon: () => Promise<void>;
 };
@@ -45,9 +45,13 @@ export function newMember(name: string, content: Buffer, modified: number, level
   };
 }
 
-/** Creates the file, which must not exist. SHA-256 is computed while writing. @errors throws ArchiveRefused at 4 GiB */
-export async function createZip(path: string): Promise<ZipWriter> {
-  const handle = await open(path, 'wx');
+/**
+ * Creates the file, which must not exist. SHA-256 is computed while writing.
+ * @shape small: `memory` writes no file for a zip under a MiB and gives its bytes at the end
+ * @errors throws ArchiveRefused at 4 GiB
+ */
+export async function createZip(path: string, small: 'file' | 'memory' = 'file'): Promise<ZipWriter> {
+  let handle = small === 'file' ? await open(path, 'wx') : null;
   const hash = createHash('sha256');
   const placed: PlacedMember[] = [];
   let pending: Uint8Array[] = [];
@@ -58,6 +62,7 @@ export async function createZip(path: string): Promise<ZipWriter> {
     const bytes = Buffer.concat(pending, pendingBytes);
     [pending, pendingBytes] = [[], 0];
     hash.update(bytes);
+    handle ??= await open(path, 'wx');
     for (let done = 0; done < bytes.length;) done += (await handle.write(bytes, done)).bytesWritten;
   };
   const write = async (chunk: Uint8Array) => {
@@ -85,11 +90,14 @@ export async function createZip(path: string): Promise<ZipWriter> {
       const directoryOffset = offset;
       for (const one of placed) await write(centralEntry(one));
       await write(endRecord(placed.length, offset - directoryOffset, directoryOffset));
-      await flush();
-      await handle.close();
-      return { sha256: hash.digest('hex'), bytes: offset };
+      const whole = handle === null ? Buffer.concat(pending, pendingBytes) : null;
+      if (whole) hash.update(whole);
+      else await flush();
+      await handle?.close();
+      return { sha256: hash.digest('hex'), bytes: offset, whole };
     },
     async abandon() {
+      if (handle === null) return;
       await handle.close();
       await unlink(path);
     },

@@ -4,12 +4,18 @@ import type { BlobStore, FileToPublish, FileToSign } from '../../ports.ts';
 import type { Tx } from './database.ts';
 import { asLock, asRow, buildWithPlan, imageInput } from './rows.ts';
 
+/** Outcomes stay where they are: those of a thousand cells are megabytes. */
+const asked = {
+  id: true, wheelSha256: true, wheelFilename: true, wheelBytes: true, metadataSha256: true, sbomSha256: true, reusedFrom: true,
+  row: true, imageKey: true, attemptKey: true, lock: true, logSha256: true, startedAt: true, endedAt: true, worker: true,
+} as const;
+
 /** Cells with a wheel of their own that its test did not refuse, with the attempt that made the wheel. */
 async function goodWheels(tx: Tx, buildId: string) {
   const { build, plan } = await buildWithPlan(tx, buildId);
   const cells = (await tx.cell.findMany({ where: { planSha256: build.planSha256, state: 'succeeded' }, orderBy: { target: 'asc' } }))
     .filter(isGood);
-  const attempts = await tx.attempt.findMany({ where: { id: { in: cells.flatMap((cell) => cell.attemptId ?? []) } } });
+  const attempts = await tx.attempt.findMany({ where: { id: { in: cells.flatMap((cell) => cell.attemptId ?? []) } }, select: asked });
   const byId = new Map(attempts.map((attempt) => [attempt.id, attempt]));
   const seen = new Set<string>();
   const wheels = cells.flatMap(({ target, attemptId }) => {
@@ -54,10 +60,15 @@ export async function filesToPublish(tx: Tx, blobs: BlobStore, buildId: string):
     filename: plan.source.sdistFilename, sha256: plan.source.sdistSha256, bytes: plan.source.sdistBytes, kind: 'sdist',
     requiresPython: release.requiresPython, metadataSha256: null, target: null, attemptId: null,
   };
-  return [sdist, ...await Promise.all(wheels.map(async ({ target, attempt, sha256, filename }): Promise<FileToPublish> => ({
+  // The wheels of a release have few different METADATA: each is read once.
+  const said = new Map<string | null, string | null>();
+  for (const { attempt: { metadataSha256 } } of wheels) {
+    if (!said.has(metadataSha256)) said.set(metadataSha256, await requiresPythonOf(blobs, metadataSha256));
+  }
+  return [sdist, ...wheels.map(({ target, attempt, sha256, filename }): FileToPublish => ({
     filename, sha256, bytes: Number(attempt.wheelBytes ?? 0), kind: 'wheel', target, attemptId: attempt.id,
-    requiresPython: await requiresPythonOf(blobs, attempt.metadataSha256), metadataSha256: attempt.metadataSha256,
-  })))];
+    requiresPython: said.get(attempt.metadataSha256) ?? null, metadataSha256: attempt.metadataSha256,
+  }))];
 }
 
 /** Requires-Python as the wheel's own METADATA says it. */

@@ -1,15 +1,15 @@
 import { createHash, createPublicKey, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { canonicalText } from '../../domain/plan.ts';
-import { farmNames, type FarmNames, type Statement } from '../../domain/statement.ts';
+import { farmNames, type FarmNames } from '../../domain/statement.ts';
 import {
   privateKeyOf, readOrCreateAuthority, rotateAuthority, type AuthorityRecord, type KeyRecord, type KeyUse,
 } from './authority-files.ts';
 import { bundleMediaType, preAuthEncoding, statementPayloadType, type SigstoreBundle } from './bundle.ts';
 import { cannotSign } from './cannot-sign.ts';
+import { madeBundles } from './check-made.ts';
 import { leafCertificate, logIdOf, pemOf } from './certificate.ts';
 import type { LogEntry, LogHead, LogStore, ProvenLeaf, SealHead } from './log-store.ts';
 import { trustConfigOf, type TrustConfig } from './trust-config.ts';
-import { verifyBundle } from './verify.ts';
 
 /** The farm's own signing authority: certificate authority, certificate timestamp key and log key in one folder. */
 export interface LocalAuthority {
@@ -72,12 +72,41 @@ export async function signRelease(
   if (fresh.length > 0) await log.append(await signedEntries(authority, fresh), await sealerOf(authority));
   const { head, leaves } = await log.prove(digests);
   const leafOf = new Map(leaves.map((leaf) => [leaf.statementSha256, leaf]));
-  return Promise.all(statements.map(async (text, place) => {
+  const keys = logKeysOf(authority);
+  const checked = madeBundles({
+    trustedRoot: authority.trust.trustedRoot, identity: authority.names.identity, issuer: authority.names.issuer,
+  });
+  const bundles: LoggedBundle[] = [];
+  for (const [place, text] of statements.entries()) {
     const statementSha256 = digests[place] ?? '';
     const leaf = leafOf.get(statementSha256);
     if (!leaf) return cannotSign(`the log lost the entry of statement ${statementSha256}`);
-    return { statementSha256, bundle: checked(authority, await bundleOf(authority, text, { leaf, head })) };
-  }));
+    const { bundle, logKey } = await bundleOf(authority, text, { leaf, head, keys });
+    bundles.push({ statementSha256, bundle: checked(bundle, logKey) });
+    // Thousands of signatures on one thread: heartbeats and other cells get their turn.
+    if (place % signaturesAtOnce === signaturesAtOnce - 1) await new Promise((resolve) => { setImmediate(resolve); });
+  }
+  return bundles;
+}
+
+const signaturesAtOnce = 50;
+
+/** A key of the log, and what follows from it. */
+interface LogKey { readonly key: KeyObject; readonly publicKey: KeyObject; readonly logId: Buffer }
+
+/** The log's key at a time, each read once. @errors FARM_SIGN_FAILED */
+function logKeysOf({ folder, record }: LocalAuthority): (at: Date) => Promise<LogKey> {
+  const kept = new Map<string, LogKey>();
+  return async (at) => {
+    const named = keyAt(record, 'log', at);
+    const known = kept.get(named.file);
+    if (known) return known;
+    const key = await privateKeyOf(folder, named);
+    const publicKey = createPublicKey(key);
+    const made = { key, publicKey, logId: logIdOf(publicKey) };
+    kept.set(named.file, made);
+    return made;
+  };
 }
 
 /** Log entries of statements signed with one new key, whose private half is forgotten on return. */
@@ -140,19 +169,19 @@ function sealed(origin: string, key: KeyObject, head: { readonly size: number; r
  * the time of integration is the second in which the leaf's certificate began, so it needs no column of its own.
  */
 async function bundleOf(
-  authority: LocalAuthority, text: string, { leaf, head }: { readonly leaf: ProvenLeaf; readonly head: LogHead },
-): Promise<SigstoreBundle> {
+  authority: LocalAuthority, text: string,
+  { leaf, head, keys }: { readonly leaf: ProvenLeaf; readonly head: LogHead; readonly keys: ReturnType<typeof logKeysOf> },
+): Promise<{ bundle: SigstoreBundle; logKey: KeyObject }> {
   const { signature, verifier } = signatureIn(leaf);
   const certificate = new X509Certificate(Buffer.from(verifier, 'base64'));
   const integratedAt = certificate.validFromDate;
-  const key = await privateKeyOf(authority.folder, keyAt(authority.record, 'log', integratedAt));
-  const logId = logIdOf(createPublicKey(key));
+  const { key, publicKey, logId } = await keys(integratedAt);
   const canonicalizedBody = Buffer.from(leaf.body).toString('base64');
   const integratedTime = integratedAt.getTime() / 1000;
   const promise = canonicalText({
     body: canonicalizedBody, integratedTime, logID: logId.toString('hex'), logIndex: leaf.index,
   });
-  return {
+  const bundle: SigstoreBundle = {
     mediaType: bundleMediaType,
     verificationMaterial: {
       certificate: { rawBytes: certificate.raw.toString('base64') },
@@ -169,18 +198,19 @@ async function bundleOf(
           rootHash: Buffer.from(head.root).toString('base64'),
           treeSize: String(head.size),
           hashes: leaf.path.map((hash) => Buffer.from(hash).toString('base64')),
-          checkpoint: { envelope: checkpointFor(authority, key, head) },
+          checkpoint: { envelope: checkpointFor(authority, { key, logId }, head) },
         },
         canonicalizedBody,
       }],
     },
     dsseEnvelope: envelopeOf(Buffer.from(text, 'utf8'), signature),
   };
+  return { bundle, logKey: publicKey };
 }
 
 /** The stored checkpoint; sealed anew for an entry whose log key was retired since, as an entry names one log id. */
-function checkpointFor(authority: LocalAuthority, key: KeyObject, head: LogHead): string {
-  const hint = logIdOf(createPublicKey(key)).subarray(0, 4);
+function checkpointFor(authority: LocalAuthority, { key, logId }: Pick<LogKey, 'key' | 'logId'>, head: LogHead): string {
+  const hint = logId.subarray(0, 4);
   const stored = head.checkpoint.split('\n\n')[1]?.trim().split(' ')[2] ?? '';
   const fits = Buffer.from(stored, 'base64').subarray(0, 4).equals(hint);
   return fits ? head.checkpoint : sealed(authority.names.logOrigin, key, head);
@@ -193,21 +223,6 @@ function signatureIn(leaf: ProvenLeaf): { signature: string; verifier: string } 
   type Body = { spec?: { signatures?: { signature: string; verifier: string }[] } };
   const found = (JSON.parse(Buffer.from(leaf.body).toString('utf8')) as Body).spec?.signatures?.[0];
   return found ?? cannotSign(`entry ${leaf.index} of the log holds no signature`);
-}
-
-/** The farm never gives out what its own verifier would refuse. */
-function checked(authority: LocalAuthority, bundle: SigstoreBundle): SigstoreBundle {
-  const text = Buffer.from(bundle.dsseEnvelope.payload, 'base64').toString('utf8');
-  const [subject] = (JSON.parse(text) as Statement).subject;
-  const verdict = verifyBundle({
-    bundle,
-    trustedRoot: authority.trust.trustedRoot,
-    sha256: subject.digest.sha256,
-    filename: subject.name,
-    identity: authority.names.identity,
-    issuer: authority.names.issuer,
-  });
-  return verdict.ok ? bundle : cannotSign(`our own verifier refused the bundle: ${verdict.why}`);
 }
 
 const currentKey = (record: AuthorityRecord, use: KeyUse): KeyRecord =>
