@@ -10,6 +10,7 @@ interface Gate { readonly name: string; readonly command: string; readonly argv:
 const gates: readonly Gate[] = [
   { name: 'types', command: bin('tsc'), argv: ['-p', '.'] },
   { name: 'types of the domain', command: bin('tsc'), argv: ['-p', 'orchestrator/domain'] },
+  { name: 'types of the dashboard', command: bin('tsc'), argv: ['-p', 'dashboard'] },
   { name: 'lint', command: bin('oxlint'), argv: [] },
   { name: 'walls and unit tests', command: bin('vitest'), argv: ['run', '--project', 'unit'] },
 ];

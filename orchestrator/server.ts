@@ -8,10 +8,13 @@ import { startSweeper } from './adapters/builds-sweeper.ts';
 import { prismaBuilds, type BuildPorts } from './adapters/builds.ts';
 import { prismaSources } from './adapters/builds-sources.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
+import { dashboardFiles } from './adapters/dashboard-files.ts';
 import { prismaEdits } from './adapters/edits.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { indexStatements } from './adapters/index-statements.ts';
+import { liveOf } from './adapters/live.ts';
 import { pageCache } from './adapters/page-cache.ts';
+import { pagesOf } from './adapters/pages/pages.ts';
 import { prismaAttempts, prismaTallies } from './adapters/prisma/attempts.ts';
 import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
@@ -27,8 +30,11 @@ import { upstreamHttp } from './adapters/upstream-http.ts';
 import { lateUpstream } from './adapters/upstream-late.ts';
 import { upstreamIndex } from './adapters/upstream.ts';
 import { makeApp } from './api/app.ts';
+import { badgeRoutes } from './api/routes/badges.ts';
+import { dashboardRoutes } from './api/routes/dashboard.ts';
 import { editRoutes } from './api/routes/edits.ts';
 import { registerIndexRoutes } from './api/routes/index-routes.ts';
+import { dashboardDigest, dashboardFolder } from '../infra/setup/dashboard.ts';
 import { isLoopback, readConfig } from './config.ts';
 
 const config = readConfig(process.env);
@@ -60,6 +66,8 @@ const edits = prismaEdits({
   builder: ports.builder, index: ports.index,
 });
 
+const digest = dashboardDigest(join(import.meta.dirname, '..'));
+const pageDoor = pagesOf({ database, blobs, catalogue, names: { identity: signer.identity, issuer: signer.issuer, index: ports.index } });
 const app = await makeApp({
   guard: {
     apiToken: config.apiToken, workerToken: config.workerToken,
@@ -70,11 +78,14 @@ const app = await makeApp({
     trustFingerprint: async () => (await signer.trustConfig()).fingerprint,
   },
   builds, attempts: prismaAttempts(ports), sources: prismaSources(ports), tallies: prismaTallies(database),
-  door: prismaWorkerDoor(ports), onFault: say,
+  door: prismaWorkerDoor(ports), onFault: say, live: liveOf(ports),
+  pages: pageDoor,
   more: [(server) => editRoutes(server, { edits }), (server) => registerIndexRoutes(server, {
-    pages, upstream, signer, builds, blobs: composedBlobs(blobs, pool),
+    pages, upstream, signer, blobs: composedBlobs(blobs, pool),
     statements: indexStatements(pool, { identity: signer.identity, issuer: signer.issuer }),
-  })],
+  }), (server) => dashboardRoutes(server, {
+    files: dashboardFiles(dashboardFolder(config.cacheFolder, digest)), digest, base: `${new URL(config.url).pathname.replace(/\/+$/, '')}/`,
+  }), (server) => badgeRoutes(server, { pages: pageDoor, url: config.url })],
 });
 await pages.start();
 // Pages hold absolute links: another port or address writes them again.

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import { limits } from '../contract/limits.ts';
+import type { Live, Pages } from '../page-ports.ts';
 import type { Attempts, Builds, Sources, Tallies, WorkerDoor } from '../ports.ts';
 import { guard, type GuardOptions } from './plugins/auth.ts';
 import { followers } from './plugins/followers.ts';
@@ -7,6 +8,7 @@ import { answerProblems } from './plugins/problems.ts';
 import { describeRoutes } from './plugins/openapi.ts';
 import { attemptRoutes } from './routes/attempts.ts';
 import { buildRoutes } from './routes/builds.ts';
+import { pageRoutes } from './routes/pages.ts';
 import { sourceRoutes } from './routes/sources.ts';
 import { statusRoutes, type FarmFacts } from './routes/status.ts';
 import { workerRoutes } from './routes/worker.ts';
@@ -19,6 +21,8 @@ export interface AppParts {
   readonly sources: Sources;
   readonly tallies: Tallies;
   readonly door: WorkerDoor;
+  readonly pages: Pages;
+  readonly live: Live;
   /** Routes of other parts of the farm: the index, the signing authority. */
   readonly more?: readonly ((app: FastifyInstance) => void | Promise<void>)[];
   /** Faults of the farm itself; failures that belong to a request are answered, not logged. */
@@ -48,6 +52,7 @@ export async function makeApp(parts: AppParts): Promise<FastifyInstance> {
   buildRoutes(app, parts, follow);
   attemptRoutes(app, parts, follow);
   sourceRoutes(app, parts);
+  pageRoutes(app, parts, follow);
   workerRoutes(app, parts);
   for (const register of parts.more ?? []) await register(app);
   await app.ready();

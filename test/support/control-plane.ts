@@ -7,6 +7,8 @@ import type { FastifyInstance } from 'fastify';
 import { folderBlobs } from '../../orchestrator/adapters/blobs-fs.ts';
 import { prismaBuilds, type BuildPorts } from '../../orchestrator/adapters/builds.ts';
 import { prismaSources } from '../../orchestrator/adapters/builds-sources.ts';
+import { liveOf } from '../../orchestrator/adapters/live.ts';
+import { pagesOf } from '../../orchestrator/adapters/pages/pages.ts';
 import { prismaAttempts, prismaTallies } from '../../orchestrator/adapters/prisma/attempts.ts';
 import { openChanges } from '../../orchestrator/adapters/prisma/changes.ts';
 import { openDatabase, type Database } from '../../orchestrator/adapters/prisma/database.ts';
@@ -73,7 +75,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
       farmId: 'test', version: '0', url: 'http://127.0.0.1', startedAt: new Date(), clock: ports.clock,
       trustFingerprint: async () => 'f00',
     },
-    builds, sources, door, attempts: prismaAttempts(ports), tallies: prismaTallies(database),
+    builds, sources, door, attempts: prismaAttempts(ports), tallies: prismaTallies(database), live: liveOf(ports),
+    pages: pagesOf({ database, blobs, catalogue, names: { identity: 'identity', issuer: 'issuer', index: ports.index } }),
   });
   return {
     app, ports, builds, sources, records, door, blobs, database, workflows, upstream,

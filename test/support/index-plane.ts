@@ -57,7 +57,6 @@ export async function startIndexPlane(
     pages, blobs: composedBlobs(blobs, pool), statements: indexStatements(pool, testPublisher),
     upstream: upstreamIndex({ http, pool, blobs, clock, folder: join(folder, 'downloads') }),
     signer: { trustConfig: async () => ({ json: '{"mediaType":"test"}', fingerprint: 'f00' }) },
-    builds: { newest: async () => [] },
   });
   const url = await app.listen({ host: '127.0.0.1', port: 0 });
   return {

@@ -14,6 +14,8 @@ export interface Changes {
   tellSoon(channel: Channel, id: string): void;
   /** Calls back on every change, and after a lost connection once, because changes may have been missed. */
   on(channel: Channel, id: string, changed: () => void): () => void;
+  /** Calls back on every change of a channel with its id; with null after a lost connection. */
+  every(channel: Channel, changed: (id: string | null) => void): () => void;
   close(): Promise<void>;
 }
 
@@ -27,12 +29,18 @@ export function openChanges(database: Database): Changes {
   let opening: Promise<void> | null = null;
   let closed = false;
 
-  const callAll = (): void => { for (const set of listeners.values()) for (const changed of set) changed(); };
+  const everywhere = new Map<Channel, Set<(id: string | null) => void>>();
+
+  const callAll = (): void => {
+    for (const set of listeners.values()) for (const changed of set) changed();
+    for (const set of everywhere.values()) for (const changed of set) changed(null);
+  };
 
   async function connect(): Promise<void> {
     const next = new pg.Client({ connectionString: database.url });
     next.on('notification', ({ channel, payload }) => {
       for (const changed of listeners.get(`${channel} ${payload ?? ''}`) ?? []) changed();
+      for (const changed of everywhere.get(channel as Channel) ?? []) changed(payload ?? '');
     });
     next.on('error', () => undefined);
     next.on('end', () => {
@@ -86,11 +94,18 @@ export function openChanges(database: Database): Changes {
         if (set.size === 0) listeners.delete(key);
       };
     },
+    every(channel, changed) {
+      const set = everywhere.get(channel) ?? new Set();
+      everywhere.set(channel, set.add(changed));
+      if (!client) void listen().catch(() => undefined);
+      return () => { set.delete(changed); };
+    },
     async close() {
       closed = true;
       if (timer) clearTimeout(timer);
       await flush();
       listeners.clear();
+      everywhere.clear();
       await client?.end();
     },
   };

@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { IndexPages, IndexStatements, UpstreamIndex } from '../../index-ports.ts';
-import type { BlobStore, Builds, Signer } from '../../ports.ts';
-import { dashboardRoutes } from './dashboard.ts';
+import type { BlobStore, Signer } from '../../ports.ts';
 import { fileRoutes } from './files.ts';
 import { integrityRoutes } from './integrity.ts';
 import { simpleRoutes } from './simple.ts';
@@ -14,7 +13,6 @@ export interface IndexRouteParts {
   readonly statements: IndexStatements;
   readonly blobs: Pick<BlobStore, 'has' | 'size' | 'stream'>;
   readonly signer: Pick<Signer, 'trustConfig'>;
-  readonly builds: Pick<Builds, 'newest'>;
 }
 
 /** All routes that strangers read without a token. Expected failures are thrown as FarmError for the app's handler. */
@@ -23,5 +21,4 @@ export function registerIndexRoutes(app: FastifyInstance, parts: IndexRouteParts
   fileRoutes(app, parts);
   integrityRoutes(app, parts);
   wellKnownRoutes(app, parts);
-  dashboardRoutes(app, parts);
 }

@@ -19,6 +19,8 @@ function appWith(changed: Partial<AppParts> = {}) {
     sources: { add: unused, making: async () => [], view: unused, cancel: unused },
     tallies: { count: async () => ({ projects: 1, files: 2, serial: 3, openBuilds: 4 }) },
     door: { lease: unused, open: unused, input: unused, output: unused, log: unused, event: unused, lock: unused, outcome: unused, name: unused, end: unused },
+    pages: { summary: unused, projects: unused, project: unused, attempt: unused, sbom: unused, file: unused, queue: unused, workers: unused, feed: unused },
+    live: { follow: unused, followAttempt: unused },
     ...changed,
   });
 }
@@ -122,10 +124,11 @@ describe('the description of the API', () => {
     const { paths } = (await app.inject({ url: '/api/openapi.json' })).json<{ paths: Record<string, Record<string, unknown>> }>();
     const listed = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
     expect(listed.sort()).toEqual([
-      'GET /api/attempts/{id}', 'GET /api/attempts/{id}/log', 'GET /api/builds', 'GET /api/builds/{id}',
+      'GET /api/attempts/{id}', 'GET /api/attempts/{id}/live', 'GET /api/attempts/{id}/log', 'GET /api/attempts/{id}/page', 'GET /api/attempts/{id}/sbom', 'GET /api/builds', 'GET /api/builds/{id}',
       'GET /api/builds/{id}/cells/{target}/inputs', 'GET /api/builds/{id}/cells/{target}/inputs/{sha256}',
-      'GET /api/builds/{id}/events', 'GET /api/openapi.json',
-      'GET /api/sources', 'GET /api/sources/{id}', 'GET /api/status', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
+      'GET /api/builds/{id}/events', 'GET /api/feed', 'GET /api/files/{filename}', 'GET /api/live', 'GET /api/openapi.json',
+      'GET /api/projects', 'GET /api/projects/{name}', 'GET /api/queue',
+      'GET /api/sources', 'GET /api/sources/{id}', 'GET /api/status', 'GET /api/workers', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
       'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
       'POST /worker/leases/{id}/end', 'POST /worker/leases/{id}/events', 'POST /worker/leases/{id}/lock', 'POST /worker/leases/{id}/log',
       'POST /worker/leases/{id}/outcome', 'PUT /api/sources/{sha256}', 'PUT /worker/leases/{id}/outputs/{sha256}',

@@ -1,0 +1,341 @@
+// Made by infra/api-client.ts from /api/openapi.json; not to be edited.
+/* oxlint-disable max-lines */
+export interface paths {
+  "/api/attempts/{id}": {
+    /** One attempt with its steps. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "buildId": string; "target": string; "number": number; "state": string; "step": string | null; "worker": string | null; "attemptKey": string | null; "imageKey": string; "reusedFrom": string | null; "lock": ({ "name": string; "version": string; "filename": string; "sha256": string })[]; "testLock": ({ "name": string; "version": string; "filename": string; "sha256": string })[]; "steps": ({ "step": string; "state": string; "at": string; "ms": number | null })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "logBytes": number } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/attempts/{id}/live": {
+    /** Server-sent events: log and state of an attempt. */
+    get: {
+      parameters: { path: { id: string }; query?: { offset?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/attempts/{id}/log": {
+    /** Log text from an offset on; follow=1 streams until the attempt has ended. */
+    get: {
+      parameters: { path: { id: string }; query?: { offset?: string; follow?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/attempts/{id}/page": {
+    /** An attempt with its inputs and its cell. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "attempt": { "id": string; "buildId": string; "target": string; "number": number; "state": string; "step": string | null; "worker": string | null; "attemptKey": string | null; "imageKey": string; "reusedFrom": string | null; "lock": ({ "name": string; "version": string; "filename": string; "sha256": string })[]; "testLock": ({ "name": string; "version": string; "filename": string; "sha256": string })[]; "steps": ({ "step": string; "state": string; "at": string; "ms": number | null })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "logBytes": number }; "project": string; "displayName": string; "version": string; "cellState": string | null; "tested": string | null; "testFailure": unknown; "image": { "name": string; "key": string; "tarSha256": string; "bytes": number } | null; "source": { "sha256": string; "filename": string; "bytes": number } | null; "sourceDateEpoch": number; "cutoff": string | null; "limits": { "memoryBytes": number; "workBytes": number; "pidsMax": number; "stepMsMax": number; "silenceMsMax": number; "logBytesMax": number } | null; "wheel": { "sha256": string; "filename": string; "bytes": number } | null; "published": boolean; "sbom": boolean; "attested": boolean; "row": unknown; "others": ({ "id": string; "number": number; "state": string; "startedAt": string; "endedAt": string | null })[]; "startedAt": string; "endedAt": string | null; "index": string; "identity": string; "issuer": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/attempts/{id}/sbom": {
+    /** The SBOM of an attempt: CycloneDX JSON. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/builds": {
+    /** Builds, newest first. */
+    get: {
+      parameters: { path?: never; query?: { limit?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string; "displayName": string; "version": string; "planSha256": string; "state": string; "started": boolean; "cells": ({ "target": string; "tier": number; "state": string; "step": string | null; "tested": string | null; "wheel": string | null; "wheelSha256": string | null; "coveredBy": string | null; "attemptId": string | null; "attempts": number; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "testFailure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "notes": (string)[]; "startedAt": string | null; "endedAt": string | null; "bytes": number | null })[]; "unsupported"?: ({ "option": string; "why": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "upstreamFiles": (string)[]; "published": (string)[]; "sdist": { "sha256": string; "filename": string; "bytes": number }; "startedAt": string; "endedAt": string | null; "index": string })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Starts a build: 201; 200 where nothing is to build. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "source"?: string; "targets": (string)[]; "limits"?: { "memoryBytes"?: number; "workBytes"?: number; "pidsMax"?: number; "stepMsMax"?: number; "silenceMsMax"?: number; "logBytesMax"?: number }; "again"?: boolean } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "displayName": string; "version": string; "planSha256": string; "state": string; "started": boolean; "cells": ({ "target": string; "tier": number; "state": string; "step": string | null; "tested": string | null; "wheel": string | null; "wheelSha256": string | null; "coveredBy": string | null; "attemptId": string | null; "attempts": number; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "testFailure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "notes": (string)[]; "startedAt": string | null; "endedAt": string | null; "bytes": number | null })[]; "unsupported"?: ({ "option": string; "why": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "upstreamFiles": (string)[]; "published": (string)[]; "sdist": { "sha256": string; "filename": string; "bytes": number }; "startedAt": string; "endedAt": string | null; "index": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/builds/{id}": {
+    /** One build. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "displayName": string; "version": string; "planSha256": string; "state": string; "started": boolean; "cells": ({ "target": string; "tier": number; "state": string; "step": string | null; "tested": string | null; "wheel": string | null; "wheelSha256": string | null; "coveredBy": string | null; "attemptId": string | null; "attempts": number; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "testFailure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "notes": (string)[]; "startedAt": string | null; "endedAt": string | null; "bytes": number | null })[]; "unsupported"?: ({ "option": string; "why": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "upstreamFiles": (string)[]; "published": (string)[]; "sdist": { "sha256": string; "filename": string; "bytes": number }; "startedAt": string; "endedAt": string | null; "index": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/builds/{id}/cancel": {
+    /** Asks for the end of a build. */
+    post: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody: { content: { 'application/json': { "by": string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/builds/{id}/cells/{target}/inputs": {
+    /** Image and inputs of a cell. */
+    get: {
+      parameters: { path: { id: string; target: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "project": string; "version": string; "target": string; "image": { "name": string; "key": string; "tarSha256": string; "bytes": number }; "source": { "sha256": string; "filename": string; "bytes": number }; "lock": ({ "name": string; "version": string; "filename": string; "sha256": string })[]; "sourceDateEpoch": number; "cutoff": string; "limits": { "memoryBytes": number; "workBytes": number; "pidsMax": number; "stepMsMax": number; "silenceMsMax": number; "logBytesMax": number }; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/builds/{id}/cells/{target}/inputs/{sha256}": {
+    /** The bytes of an input of a cell. */
+    get: {
+      parameters: { path: { id: string; target: string; sha256: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/builds/{id}/events": {
+    /** Server-sent events: `build` with a BuildView on every change. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/edits": {
+    /** Edits, newest first. */
+    get: {
+      parameters: { path?: never; query?: { limit?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Confirms a preview and delivers the edit. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[]; "why": string; "by": string; "basis": string; "selfApproval"?: string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/edits/preview": {
+    /** What an edit would do; writes nothing of it. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[] } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "project": string; "version": string; "mode": string; "buildTag": number; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "reach": ({ "form": string; "kind": string; "sees": boolean; "chosen": string | null; "why": string })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string })[]; "remarks": (string)[]; "secondApproval": boolean; "basis": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/edits/{id}": {
+    /** One edit. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/edits/{id}/cancel": {
+    /** Asks for the end of an edit that is not being published yet. */
+    post: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody: { content: { 'application/json': { "by": string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/feed": {
+    /** What was published, newest first. */
+    get: {
+      parameters: { path?: never; query?: { before?: string; limit?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "entries": ({ "serial": number; "project": string; "version": string; "at": string; "kind": string; "files": ({ "filename": string; "sha256": string; "bytes": number })[] })[]; "serial": number } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/files/{filename}": {
+    /** A published file and what went into it. */
+    get: {
+      parameters: { path: { filename: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "filename": string; "sha256": string; "bytes": number; "project": string; "version": string; "kind": string; "uploadTime": string; "requiresPython": string | null; "yanked": string | null; "target": string | null; "attemptId": string | null; "editId": string | null; "originalSha256": string | null; "sdist": { "filename": string; "sha256": string; "origin": string; "upstreamSha256": string | null } | null; "image": { "name": string; "key": string; "tarSha256": string; "bytes": number } | null; "lock": ({ "name": string; "version": string; "filename": string; "sha256": string })[]; "grafted": ({ "path": string; "sha256": string; "soname"?: string })[]; "audit": unknown; "notes": (string)[]; "compilerCalls": number | null; "tested": string | null; "testHow": string | null; "reproduced": { "answer": "yes" | "no" | "unknown"; "why": string }; "attestations": ({ "kind": string; "predicateType": string; "at": string })[]; "sbom": boolean; "index": string; "identity": string; "issuer": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/live": {
+    /** Server-sent events: what moves in one project, or in all. */
+    get: {
+      parameters: { path?: never; query?: { project?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/openapi.json": {
+    /** This document. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/plans": {
+    /** What would be built; starts nothing. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "source"?: string; "targets": (string)[]; "limits"?: { "memoryBytes"?: number; "workBytes"?: number; "pidsMax"?: number; "stepMsMax"?: number; "silenceMsMax"?: number; "logBytesMax"?: number }; "again"?: boolean } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "sha256": string; "project": string; "version": string; "cutoff": string; "sdist": { "sha256": string; "filename": string; "bytes": number }; "origin": string; "sourceDateEpoch": number; "cells": ({ "target": string; "tier": number; "state": string; "why": string | null; "rows": ({ "image": string; "imageKey": string; "build": string; "test": string; "floor": string; "buildPool": string })[]; "expectedMs": number | null; "expectedBytes": number | null })[]; "unsupported": ({ "option": string; "why": string })[]; "unchanged": boolean } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/projects": {
+    /** All projects with their coverage at a glance. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "projects": ({ "name": string; "displayName": string; "version": string | null; "state": string | null; "buildId": string | null; "startedAt": string | null; "served": number; "failed": number; "open": number; "wanted": number; "platforms": ({ "platform": string; "served": number; "failed": number; "open": number; "wanted": number })[]; "asks": number })[]; "missing": ({ "platform": string; "projects": number; "wanted": number; "asks": number })[]; "blockedBy": ({ "name": string; "projects": number; "cells": number })[] } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/projects/{name}": {
+    /** The coverage grid of a project. */
+    get: {
+      parameters: { path: { name: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "name": string; "displayName": string; "held": boolean; "shapes": ((string)[])[]; "rows": ({ "version": string; "buildId": string; "state": string; "origin": string; "startedAt": string; "endedAt": string | null; "shape": number; "states": string; "tested": string; "upstream": string; "causes": Record<string, string>; "published": number })[]; "asks": ({ "platform": string; "count": number; "newest": string; "why": (string)[] })[]; "platforms": (string)[]; "index": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/queue": {
+    /** Cells that wait or are built. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "waiting": ({ "buildId": string; "project": string; "version": string; "target": string; "state": string; "step": string | null; "attemptId": string | null; "worker": string | null; "since": string; "pool": string | null; "ahead": number; "expectedMs": number | null })[]; "builds": number; "total": number } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/sources": {
+    /** Sources whose sdist is being made, the newest first. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "kind": string; "state": string; "filename": string; "bytes": number; "sdist": { "sha256": string; "filename": string; "bytes": number } | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/sources/{id}": {
+    /** One source. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "kind": string; "state": string; "filename": string; "bytes": number; "sdist": { "sha256": string; "filename": string; "bytes": number } | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/sources/{id}/cancel": {
+    /** Ends the making of an sdist. */
+    post: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/sources/{sha256}": {
+    /** Sends an sdist, or a folder as .tar.gz; its sdist is then made. */
+    put: {
+      parameters: { path: { sha256: string }; query: { kind: "folder" | "file"; filename: string; epoch?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "kind": string; "state": string; "filename": string; "bytes": number; "sdist": { "sha256": string; "filename": string; "bytes": number } | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/status": {
+    /** Counts and addresses of this farm. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "farmId": string; "version": string; "index": string; "dashboard": string; "projects": number; "files": number; "serial": number; "openBuilds": number; "uptimeMs": number; "trustFingerprint": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/workers": {
+    /** Workers of the last seven days. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "workers": ({ "name": string; "pools": (string)[]; "seenAt": string; "running": number; "today": number; "failedByFarm": number; "now": ({ "attemptId": string; "target": string; "project": string | null; "version": string | null; "step": string | null; "since": string })[] })[] } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+}

@@ -1,0 +1,44 @@
+import { useState, type ReactElement } from 'react';
+import { answerOf, client, Refused } from './client.ts';
+import type { Cell } from './grid.tsx';
+import { Refusal } from './parts.tsx';
+
+/** A row or a column that was chosen. */
+export type Choice =
+  | { readonly kind: 'row'; readonly version: string; readonly buildId: string; readonly state: string; readonly origin: string; readonly cells: readonly Cell[] }
+  | { readonly kind: 'column'; readonly target: string; readonly cells: readonly Cell[] };
+
+export interface Order { readonly project: string; readonly version: string; readonly targets: readonly string[]; readonly origin: string }
+
+/** What a build that was asked for answered, in words. */
+export async function start({ project, version, targets }: Order): Promise<string> {
+  const view = await answerOf(client.POST('/api/builds', { body: { what: `${project}==${version}`, targets: [...targets], again: true } }));
+  return view.started ? 'It is being built; this page moves by itself.' : 'Nothing is to build: what was asked for has a wheel.';
+}
+
+/** Builds cells of one release again. */
+export function RebuildButton(order: Order): ReactElement {
+  const [said, setSaid] = useState<string | null>(null);
+  const [refused, setRefused] = useState<Refused | null>(null);
+  const [busy, setBusy] = useState(false);
+  if (order.origin !== 'index') {
+    return <p className="quiet">It was built from a {order.origin} that somebody sent: build it again with <code>./farm build</code>.</p>;
+  }
+  const act = async (): Promise<void> => {
+    setBusy(true);
+    setRefused(null);
+    try {
+      setSaid(await start(order));
+    } catch (error) {
+      setRefused(error instanceof Refused ? error : null);
+    }
+    setBusy(false);
+  };
+  return (
+    <div className="action">
+      <button type="button" className="main" disabled={busy} onClick={() => void act()}>{busy ? 'Asking…' : 'Rebuild'}</button>
+      <span role="status">{said}</span>
+      <Refusal refused={refused} />
+    </div>
+  );
+}
