@@ -56,6 +56,8 @@ export interface UpstreamIndex extends Upstream {
   open(file: UpstreamFileView): Promise<OpenDownload>;
   /** Digest of the blob with the file's METADATA, checked against the page; null where upstream offers none. */
   metadata(file: UpstreamFileView): Promise<string | null>;
+  /** The PEP 740 provenance object at an address that upstream named, as it was answered; null where there is none. */
+  provenance(url: string): Promise<unknown>;
 }
 
 /** What was signed about published files. */

@@ -3,6 +3,7 @@ import type {
   AttemptView, BuildRequest, BuildView, CellInputs, PlanView, SourceView,
 } from './contract/api.ts';
 import type { EditPreview, EditPreviewRequest, EditRequest, EditView } from './contract/edits.ts';
+import type { ImportRequest, ImportView } from './contract/imports.ts';
 import type { CellLimits } from './contract/limits.ts';
 import type { ReleaseOrder } from './contract/messages.ts';
 import type {
@@ -10,6 +11,7 @@ import type {
 } from './contract/worker.ts';
 import type { CatalogueRow, Locked, Plan, PlanRow, PolicyLine, Tested } from './domain/plan.ts';
 import type { RespinOrigin } from './domain/edit-statement.ts';
+import type { ImportOrigin } from './domain/import-statement.ts';
 import type { Failure, Step } from './domain/failure.ts';
 
 /**
@@ -57,6 +59,8 @@ export interface UpstreamFileView {
   readonly requiresPython: string | null;
   readonly yanked: string | boolean;
   readonly metadataSha256: string | null;
+  /** Address of its PEP 740 provenance object; null where upstream names none. */
+  readonly provenanceUrl?: string | null;
 }
 
 /** The upstream index. Laws: pages are cached and revalidated with their ETag; a file is checked against its digest. */
@@ -76,6 +80,8 @@ export interface Workflows {
   cancelSdist(sourceId: string): Promise<void>;
   startEdit(editId: string): Promise<void>;
   cancelEdit(editId: string): Promise<void>;
+  startImport(importId: string): Promise<void>;
+  cancelImport(importId: string): Promise<void>;
   isOpen(workflowId: string): Promise<boolean>;
 }
 
@@ -109,6 +115,8 @@ export interface Signer {
   }): Promise<readonly SignedStatement[]>;
   /** A publish attestation and a respin's provenance for each wheel of an edit. */
   signRespins(origins: readonly RespinOrigin[]): Promise<readonly SignedStatement[]>;
+  /** A publish attestation and a provenance that says where it came from, for each file of an import. */
+  signImports(origins: readonly ImportOrigin[]): Promise<readonly SignedStatement[]>;
   /** ClientTrustConfig JSON text. */
   trustConfig(): Promise<{ readonly json: string; readonly fingerprint: string }>;
   readonly identity: string;
@@ -135,12 +143,16 @@ export interface FileToPublish {
   readonly target: string | null;
   readonly attemptId: string | null;
   /** Set for a wheel of an edit: the edit, the file that it changed, and the build that made that one. */
-  readonly edit?: { readonly id: string; readonly originalSha256: string; readonly buildId: string };
+  readonly edit?: { readonly id: string; readonly originalSha256: string; readonly buildId: string | null };
+  /** Set for an imported file: the import, and what the index said of it that it came from. */
+  readonly imported?: { readonly id: string; readonly uploadTime: string | null; readonly yanked: string | null };
 }
 
 /** What is published together. */
 export interface PublishOrder {
-  readonly project: string; readonly displayName: string; readonly version: string; readonly buildId: string;
+  readonly project: string; readonly displayName: string; readonly version: string;
+  /** Null where nothing was built. */
+  readonly buildId: string | null;
   readonly files: readonly FileToPublish[];
 }
 
@@ -252,6 +264,34 @@ export interface EditRecords {
   toPublish(editId: string): Promise<PublishOrder>;
   /** Ends an edit that is running; any other stays as it is. */
   end(editId: string, state: 'published' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
+}
+
+/** Releases that are taken from the upstream index, for the API. */
+export interface Imports {
+  /**
+   * Starts an import; joins one that goes on, answers one that has every file already.
+   * @errors FARM_WHAT_UNCLEAR, FARM_PROJECT_UNKNOWN, FARM_VERSION_UNKNOWN, FARM_IMPORT_*, FARM_TOO_LARGE,
+   *   FARM_UPSTREAM_UNREACHABLE
+   */
+  start(request: ImportRequest): Promise<ImportView>;
+  view(id: string): Promise<ImportView>;
+  newest(limit: number): Promise<readonly ImportView[]>;
+  /** An import that is being published is not cancelled any more. */
+  cancel(id: string, by: string): Promise<void>;
+}
+
+/** Imports that activities read and move. Laws: as `EditRecords`. */
+export interface ImportRecords {
+  /**
+   * Fetches, checks and records every file that is not here yet.
+   * @errors FARM_DIGEST_MISMATCH, FARM_IMPORT_FILE, FARM_IMPORT_ATTESTATION, FARM_TOO_LARGE, FARM_ENDED
+   */
+  fetchAll(importId: string, signal: AbortSignal): Promise<void>;
+  /** The files that have no attestation of this farm yet. @errors FARM_ENDED */
+  toSign(importId: string): Promise<readonly ImportOrigin[]>;
+  /** @errors FARM_IMPORT_HELD, FARM_IMPORT_BUILT where that came meanwhile; FARM_ENDED */
+  toPublish(importId: string): Promise<PublishOrder>;
+  end(importId: string, state: 'published' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
 }
 
 /** A lease whose id and secret were right. */

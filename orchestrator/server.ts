@@ -10,6 +10,7 @@ import { prismaSources } from './adapters/builds-sources.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { dashboardFiles } from './adapters/dashboard-files.ts';
 import { prismaEdits } from './adapters/edits.ts';
+import { prismaImports } from './adapters/imports.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { indexStatements } from './adapters/index-statements.ts';
 import { liveOf } from './adapters/live.ts';
@@ -19,10 +20,12 @@ import { prismaAttempts, prismaTallies } from './adapters/prisma/attempts.ts';
 import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
 import { prismaEditRecords } from './adapters/prisma/edit-records.ts';
+import { prismaImportRecords } from './adapters/prisma/import-records.ts';
 import { prismaRecords } from './adapters/prisma/records.ts';
 import { prismaWorkerDoor } from './adapters/prisma/worker-door.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
+import { publicRoot } from './adapters/sigstore/public-root.ts';
 import { pgLogStore } from './adapters/sigstore/log-store-pg.ts';
 import { temporalWorkflows } from './adapters/temporal-client.ts';
 import { upstreamAddress } from './adapters/upstream-address.ts';
@@ -33,6 +36,7 @@ import { makeApp } from './api/app.ts';
 import { badgeRoutes } from './api/routes/badges.ts';
 import { dashboardRoutes } from './api/routes/dashboard.ts';
 import { editRoutes } from './api/routes/edits.ts';
+import { importRoutes } from './api/routes/imports.ts';
 import { registerIndexRoutes } from './api/routes/index-routes.ts';
 import { dashboardDigest, dashboardFolder } from '../infra/setup/dashboard.ts';
 import { isLoopback, readConfig } from './config.ts';
@@ -65,6 +69,10 @@ const edits = prismaEdits({
   database, blobs, workflows, upstream, clock, records: prismaEditRecords({ database, blobs }),
   builder: ports.builder, index: ports.index,
 });
+const imports = prismaImports({
+  database, workflows, upstream, clock, builder: ports.builder, index: ports.index,
+  records: prismaImportRecords({ database, blobs, upstream, trustedRoot: publicRoot(config.home, clock.now) }),
+});
 
 const digest = dashboardDigest(join(import.meta.dirname, '..'));
 const pageDoor = pagesOf({ database, blobs, catalogue, names: { identity: signer.identity, issuer: signer.issuer, index: ports.index } });
@@ -80,7 +88,7 @@ const app = await makeApp({
   builds, attempts: prismaAttempts(ports), sources: prismaSources(ports), tallies: prismaTallies(database),
   door: prismaWorkerDoor(ports), onFault: say, live: liveOf(ports),
   pages: pageDoor,
-  more: [(server) => editRoutes(server, { edits }), (server) => registerIndexRoutes(server, {
+  more: [(server) => editRoutes(server, { edits }), (server) => importRoutes(server, { imports }), (server) => registerIndexRoutes(server, {
     pages, upstream, signer, blobs: composedBlobs(blobs, pool),
     statements: indexStatements(pool, { identity: signer.identity, issuer: signer.issuer }),
   }), (server) => dashboardRoutes(server, {
@@ -90,7 +98,7 @@ const app = await makeApp({
 await pages.start();
 // Pages hold absolute links: another port or address writes them again.
 await indexPostgres({ pool, clock, origin: () => config.url }).refresh().catch(say);
-const stopSweeper = startSweeper(ports, say, [() => edits.sweep()]);
+const stopSweeper = startSweeper(ports, say, [() => edits.sweep(), () => imports.sweep()]);
 await app.listen({ host: config.listen, port: config.port });
 console.log(`ready: ${config.url}`);
 

@@ -1,8 +1,9 @@
-/** Composition root of the orchestrator: the workflows of releases and edits and the control activities. */
+/** Composition root of the orchestrator: the workflows of releases, edits and imports and the control activities. */
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { controlActivities } from './activities/control.ts';
 import { editActivities } from './activities/edits.ts';
+import { importActivities } from './activities/imports.ts';
 import { folderBlobs } from './adapters/blobs-fs.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { wheelDescriber } from './adapters/describer.ts';
@@ -10,10 +11,16 @@ import { indexPostgres } from './adapters/index-postgres.ts';
 import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
 import { prismaEditRecords } from './adapters/prisma/edit-records.ts';
+import { prismaImportRecords } from './adapters/prisma/import-records.ts';
 import { prismaRecords } from './adapters/prisma/records.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
 import { pgLogStore } from './adapters/sigstore/log-store-pg.ts';
+import { publicRoot } from './adapters/sigstore/public-root.ts';
+import { upstreamAddress } from './adapters/upstream-address.ts';
+import { upstreamHttp } from './adapters/upstream-http.ts';
+import { lateUpstream } from './adapters/upstream-late.ts';
+import { upstreamIndex } from './adapters/upstream.ts';
 import { workflowBundle } from './adapters/workflow-bundle.ts';
 import { readConfig } from './config.ts';
 import { controlQueue } from './contract/messages.ts';
@@ -36,6 +43,12 @@ const shared = {
   signer: localSigner({ authority, log: pgLogStore(database.pool) }),
   index: indexPostgres({ pool: database.pool, clock: { now }, origin: () => config.url }),
 };
+const upstream = lateUpstream(async () => {
+  const address = await upstreamAddress({ setting: config.upstream, home: config.home, own: config.url, env: process.env });
+  return upstreamIndex({
+    http: await upstreamHttp(address), pool: database.pool, blobs, clock: { now }, folder: join(config.blobsFolder, 'downloads'),
+  });
+});
 
 const worker = await Worker.create({
   connection,
@@ -46,6 +59,9 @@ const worker = await Worker.create({
       ...shared, describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
     }),
     ...editActivities({ ...shared, edits: prismaEditRecords({ database, blobs }) }),
+    ...importActivities({
+      ...shared, imports: prismaImportRecords({ database, blobs, upstream, trustedRoot: publicRoot(config.home, now) }),
+    }),
   },
   // Describing is hashing and deflating on few cores; more at once would only hold more memory.
   maxConcurrentActivityTaskExecutions: 8,

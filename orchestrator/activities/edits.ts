@@ -35,7 +35,7 @@ export const editActivities = ({ edits, records, signer, index }: EditPorts): Ed
 });
 
 /** Tells Temporal that this process lives while it works. */
-async function beating<T>(work: () => Promise<T>): Promise<T> {
+export async function beating<T>(work: () => Promise<T>): Promise<T> {
   const context = Context.current();
   const beat = setInterval(() => context.heartbeat(), limits.heartbeatMs);
   try {

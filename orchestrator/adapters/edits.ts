@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { EditPreview, EditPreviewRequest, EditRequest, EditView } from '../contract/edits.ts';
 import { editWorkflowId } from '../contract/messages.ts';
-import { respinRemarks } from '../domain/edit-basis.ts';
+import { replacedRemarks, respinRemarks } from '../domain/edit-basis.ts';
 import { reachOf } from '../domain/edit-reach.ts';
 import type { EditApproval } from '../domain/edit-statement.ts';
 import { parseOperation, type EditOperation } from '../domain/edit.ts';
@@ -37,8 +37,8 @@ export function prismaEdits(ports: EditsPorts): Edits & { sweep(): Promise<void>
   const { prisma } = ports.database;
   return {
     async preview(request) {
-      const { source, draft } = await drafted(ports, request);
-      return previewOf(source, draft, await releaseAgeDays(ports, source));
+      const { source, draft, operations } = await drafted(ports, request);
+      return previewOf(source, draft, { operations, ageDays: await releaseAgeDays(ports, source) });
     },
     async start(request) {
       const { source, draft, operations } = await drafted(ports, request);
@@ -83,11 +83,13 @@ function operationsOf(request: EditPreviewRequest): EditOperation[] {
   }));
 }
 
-function previewOf(source: EditedSource, draft: Draft, ageDays: number | null): EditPreview {
+function previewOf(
+  source: EditedSource, draft: Draft, { operations, ageDays }: { operations: readonly EditOperation[]; ageDays: number | null },
+): EditPreview {
   const { project: name, version, buildTag, otherVersions, basis } = source;
   return {
     project: name, version, mode: 'respin', buildTag, basis, secondApproval: draft.secondApproval,
-    remarks: [...draft.remarks, ...new Set(draft.groups.flatMap(({ changes }) => respinRemarks(changes)))],
+    remarks: [...draft.remarks, ...new Set(draft.groups.flatMap(({ changes }) => [...replacedRemarks(operations, changes), ...respinRemarks(changes)]))],
     groups: draft.groups.map(({ filenames, changes }) => ({ filenames: [...filenames], changes: [...changes] })),
     reach: reachOf({ name, version, delivery: { mode: 'respin', buildTag }, otherVersions, sdist: false, releaseAgeDays: ageDays }),
     files: draft.wheels.map(({ source: original, wheel }) => ({

@@ -116,17 +116,21 @@ async function insertFiles(
   const { order, fresh } = write;
   await client.query(
     `insert into file (filename, sha256, bytes, project, version, kind, requires_python, metadata_sha256, target,
-       attempt_id, build_id, edit_id, original_sha256, upload_time, serial)
-     select one.*, $10::timestamptz at time zone 'utc', $11
+       attempt_id, build_id, edit_id, original_sha256, import_id, yanked, upload_time, serial)
+     select a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p::timestamptz at time zone 'utc', $10
      from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
-       $9::text[], $12::text[], $13::text[], $14::text[], $15::text[]) as one`,
+       $9::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[])
+       as one (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p)`,
     [
       fresh.map((file) => file.filename), fresh.map((file) => file.sha256), fresh.map((file) => file.bytes),
       fresh.map(() => order.project), fresh.map(() => order.version), fresh.map((file) => file.kind),
       fresh.map((file) => file.requiresPython), fresh.map((file) => file.metadataSha256),
-      fresh.map((file) => file.target), write.now.toISOString(), write.serial,
-      fresh.map((file) => file.attemptId), fresh.map((file) => file.edit?.buildId ?? order.buildId),
+      fresh.map((file) => file.target), write.serial,
+      fresh.map((file) => file.attemptId), fresh.map((file) => (file.edit ? file.edit.buildId : order.buildId)),
       fresh.map((file) => file.edit?.id ?? null), fresh.map((file) => file.edit?.originalSha256 ?? null),
+      fresh.map((file) => file.imported?.id ?? null), fresh.map((file) => file.imported?.yanked ?? null),
+      // Upstream's own time: a cut-off that let a file in before its import lets it in after it.
+      fresh.map((file) => file.imported?.uploadTime ?? write.now.toISOString()),
     ]);
 }
 

@@ -21,8 +21,15 @@ export function indexStatements(
         `select attestation.bundle from attestation join file on file.sha256 = attestation.file_sha256
          where file.project = $1 and file.version = $2 and file.filename = $3 order by attestation.kind desc`,
         [project, version, filename]);
-      return rows.length === 0 ? null
-        : JSON.stringify(provenanceObject(publisher, rows.map((row) => toPep740(row.bundle))));
+      if (rows.length === 0) return null;
+      const own = provenanceObject(publisher, rows.map((row) => toPep740(row.bundle)));
+      // What the index said of it that an imported file came from stays beside what this farm says.
+      const { rows: [came] } = await pool.query<{ provenance: { attestation_bundles: never[] } | null }>(
+        `select import_file.provenance from import_file join file
+           on file.import_id = import_file.import_id and file.filename = import_file.filename
+         where file.filename = $1 and import_file.provenance is not null`, [filename]);
+      const theirs = Array.isArray(came?.provenance?.attestation_bundles) ? came.provenance.attestation_bundles : [];
+      return JSON.stringify({ ...own, attestation_bundles: [...own.attestation_bundles, ...theirs] });
     },
   };
 }

@@ -1,5 +1,5 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { controlQueue, editWorkflowId, releaseWorkflowId, sdistWorkflowId } from '../contract/messages.ts';
+import { controlQueue, editWorkflowId, importWorkflowId, releaseWorkflowId, sdistWorkflowId } from '../contract/messages.ts';
 import type { Workflows } from '../ports.ts';
 
 /**
@@ -30,6 +30,8 @@ export function temporalWorkflows(address: string, sdistPool: string): Workflows
     startSdist: (sourceId) => start('sdist', sdistWorkflowId(sourceId), { sourceId, pool: sdistPool }),
     startEdit: (editId) => start('edit', editWorkflowId(editId), { editId }),
     cancelEdit: (editId) => cancel(editWorkflowId(editId)),
+    startImport: (importId) => start('importRelease', importWorkflowId(importId), { importId }),
+    cancelImport: (importId) => cancel(importWorkflowId(importId)),
     cancelRelease: (buildId) => cancel(releaseWorkflowId(buildId)),
     cancelSdist: (sourceId) => cancel(sdistWorkflowId(sourceId)),
     async isOpen(workflowId) {

@@ -20,5 +20,6 @@ export function lateUpstream(open: () => Promise<UpstreamIndex>): UpstreamIndex 
     file: async (sha256, filename) => (await opened()).file(sha256, filename),
     open: async (file) => (await opened()).open(file),
     metadata: async (file) => (await opened()).metadata(file),
+    provenance: async (url) => (await opened()).provenance(url),
   };
 }

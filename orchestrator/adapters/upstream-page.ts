@@ -18,7 +18,7 @@ export function parseUpstreamPage(page: { text: string; contentType: string; url
 interface JsonFile {
   filename: string; url: string; hashes?: Record<string, string>; size?: number | null; 'upload-time'?: string | null;
   'requires-python'?: string | null; yanked?: boolean | string; 'core-metadata'?: boolean | Record<string, string>;
-  'dist-info-metadata'?: boolean | Record<string, string>;
+  'dist-info-metadata'?: boolean | Record<string, string>; provenance?: string | null;
 }
 
 function jsonFiles({ text, url }: { text: string; url: string }): { files: UpstreamFileView[]; versions: string[] } {
@@ -34,6 +34,7 @@ function jsonFiles({ text, url }: { text: string; url: string }): { files: Upstr
       requiresPython: file['requires-python'] ?? null,
       yanked: file.yanked ?? false,
       metadataSha256: typeof metadata === 'object' ? metadata['sha256'] ?? null : null,
+      ...(typeof file.provenance === 'string' && URL.canParse(file.provenance, url) ? { provenanceUrl: new URL(file.provenance, url).href } : {}),
     };
   });
   return { files, versions: page.versions ?? [] };
@@ -53,6 +54,7 @@ function htmlFiles({ text, url }: { text: string; url: string }): UpstreamFileVi
     target.hash = '';
     const metadata = tag.attributes.get('data-core-metadata') ?? tag.attributes.get('data-dist-info-metadata') ?? '';
     const yanked = tag.attributes.get('data-yanked');
+    const provenance = URL.parse(tag.attributes.get('data-provenance') ?? '', base)?.href;
     files.push({
       filename: decodeURIComponent(target.pathname.slice(target.pathname.lastIndexOf('/') + 1)),
       url: target.href,
@@ -62,6 +64,7 @@ function htmlFiles({ text, url }: { text: string; url: string }): UpstreamFileVi
       requiresPython: tag.attributes.get('data-requires-python') ?? null,
       yanked: yanked === undefined ? false : yanked || true,
       metadataSha256: /^sha256=([0-9a-f]{64})$/.exec(metadata)?.[1] ?? null,
+      ...(tag.attributes.has('data-provenance') && provenance !== undefined ? { provenanceUrl: provenance } : {}),
     });
   }
   return files;

@@ -149,6 +149,18 @@ export function upstreamIndex(parts: UpstreamParts): UpstreamIndex {
       await blobs.put((response.body ?? []) as AsyncIterable<Uint8Array>, expect);
       return file.metadataSha256;
     },
+    async provenance(url) {
+      const response = await http.get(url, { accept: 'application/vnd.pypi.integrity.v1+json, application/json;q=0.5' });
+      if (response.status === 404 || response.status === 410) {
+        await response.body?.cancel();
+        return null;
+      }
+      if (response.status !== 200) {
+        await response.body?.cancel();
+        fail('FARM_UPSTREAM_UNREACHABLE', 'fetch', { why: `a provenance object: HTTP ${response.status}` });
+      }
+      return asUnreachable(async () => JSON.parse(await readText(response, limits.provenanceBytesMax)) as unknown);
+    },
   };
 }
 

@@ -30,6 +30,7 @@ export const commandNames: readonly (readonly [name: string, summary: string])[]
   ['build', 'build a release for every platform, test, sign and publish it'],
   ['plan', 'show what a build would do'],
   ['cancel', 'end a build'],
+  ['import', 'take a release from the upstream index'],
   ['edit', 'change the metadata of a published release'],
   ['shell', 'open the image, inputs and environment of a cell'],
   ['verify', 'check the signatures of published files'],

@@ -41,3 +41,15 @@ export interface EditActivities {
   /** Ends an edit that was not published: `code` and `why` of the last delivery, or cancelled where there are none. */
   endEdit(order: { editId: string; code?: string; why?: string }): Promise<void>;
 }
+
+/** Of the control plane, for releases of the upstream index; takes ids only. */
+export interface ImportActivities {
+  /** Fetches and checks every file. */
+  fetchImport(order: { importId: string }): Promise<void>;
+  /** Signs what says where the files came from: one certificate and one checkpoint. */
+  attestImport(order: { importId: string }): Promise<void>;
+  /** Makes all files visible in one transaction. */
+  publishImport(order: { importId: string }): Promise<void>;
+  /** Ends an import that was not published: `code` and `why` of the last delivery, or cancelled where there are none. */
+  endImport(order: { importId: string; code?: string; why?: string }): Promise<void>;
+}

@@ -67,6 +67,14 @@ export const limits = {
   planeSeenMsMax: 5 * second,
   followersMax: 500,
 
+  // imports
+  importFilesMax: 1_000,
+  importBytesMax: 20 * GiB,
+  /** Files of one import that are fetched and checked at the same time. */
+  importFilesAtOnce: 4,
+  importMsMax: 2 * 60 * minute,
+  provenanceBytesMax: 2 * MiB,
+
   // blobs
   blobUntouchedMs: 24 * 60 * minute,
 } as const;

@@ -30,4 +30,5 @@ export const testQueue = (pool: string): string => `test.${pool}`;
 /** Workflow ids: one open workflow for a build. */
 export const releaseWorkflowId = (buildId: string): string => `release-${buildId}`;
 export const editWorkflowId = (editId: string): string => `edit-${editId}`;
+export const importWorkflowId = (importId: string): string => `import-${importId}`;
 export const sdistWorkflowId = (sourceId: string): string => `sdist-${sourceId}`;

@@ -1,5 +1,6 @@
 /** Which files of a release an edit is made for. */
 import type { FieldDiff } from './edit.ts';
+import type { EditOperation } from './edit.ts';
 import { compareBuildTags, parseWheelFilename, printWheelFilename } from './filename.ts';
 
 /** A published file of a release. @shape sha256: 64 lower-case hex digits; yanked: null where it is not */
@@ -37,3 +38,25 @@ export function respinRemarks(changes: readonly FieldDiff[]): string[] {
   return narrower === undefined ? [] : [
     `a Python that ${narrower.after} excludes skips the new files and still takes the old ones, which stay; yank those to keep it out`];
 }
+
+/**
+ * Bounds that a `set` takes away without saying so: `Requires-Python: <3.14` in the place of `>=3.10` also lets 3.6 in.
+ */
+export function replacedRemarks(operations: readonly EditOperation[], changes: readonly FieldDiff[]): string[] {
+  return changes.flatMap(({ field, before, after }) => {
+    const set = operations.some((one) => one.kind === 'set' && one.field === field && one.value === after);
+    if (!set || before === null || after === null || !['Requires-Python', 'Requires-Dist'].includes(field)) return [];
+    const kept = new Set(clausesOf(after));
+    const gone = clausesOf(before).filter((one) => !kept.has(one));
+    const fresh = clausesOf(after).filter((one) => !clausesOf(before).includes(one));
+    if (gone.length === 0 || fresh.some((one) => gone.some((old) => sideOf(one) === sideOf(old)))) return [];
+    return [`--set puts "${after}" in the place of "${before}", so ${gone.join(',')} is gone; to add to it: --bound "${field}: ${after}"`];
+  });
+}
+
+/** Version clauses without spaces, markers and extras. */
+const clausesOf = (text: string): string[] =>
+  [...(text.split(';')[0] ?? '').matchAll(/(?:[<>]=?|[=!~]=|===)\s*[\w.*+!-]+/g)].map(([clause]) => clause.replaceAll(/\s/g, ''));
+
+/** Clauses of one side replace each other: a new lower bound in the place of an old one is meant. */
+const sideOf = (clause: string): string => clause.charAt(0);

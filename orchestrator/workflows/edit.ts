@@ -18,7 +18,7 @@ export async function edit({ editId }: { readonly editId: string }): Promise<voi
 }
 
 /** The failure code and words of the last delivery. */
-function causeOf(error: unknown): { code: string; why: string } {
+export function causeOf(error: unknown): { code: string; why: string } {
   const cause = error instanceof ActivityFailure ? error.cause : null;
   if (cause instanceof ApplicationFailure) return { code: cause.type ?? 'FARM_INTERNAL', why: cause.message };
   return { code: 'FARM_INTERNAL', why: rootCause(error) ?? 'no answer' };

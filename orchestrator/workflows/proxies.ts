@@ -1,5 +1,5 @@
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
-import type { BuildActivities, ControlActivities, EditActivities, TestActivities } from '../contract/activities.ts';
+import type { BuildActivities, ControlActivities, EditActivities, ImportActivities, TestActivities } from '../contract/activities.ts';
 import { limits } from '../contract/limits.ts';
 import { controlQueue } from '../contract/messages.ts';
 
@@ -36,4 +36,15 @@ export const editing = proxyActivities<EditActivities>({
   heartbeatTimeout: limits.heartbeatTimeoutMs,
   scheduleToCloseTimeout: limits.signRetryMsMax,
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/** Control activities of imports: downloads of gigabytes, whose heartbeats show that they go on. */
+export const importing = proxyActivities<ImportActivities>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: limits.importMsMax,
+  heartbeatTimeout: limits.heartbeatTimeoutMs,
+  scheduleToCloseTimeout: limits.signRetryMsMax,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+  // Nothing is fetched any more when the import has ended.
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
 });

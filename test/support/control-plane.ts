@@ -111,6 +111,7 @@ export interface RememberedWorkflows extends Workflows {
   readonly started: ReleaseOrder[];
   readonly sdists: string[];
   readonly edits: string[];
+  readonly imports: string[];
   readonly cancelled: string[];
   /** While true nothing can be started, as when Temporal is away. */
   away: boolean;
@@ -119,7 +120,7 @@ export interface RememberedWorkflows extends Workflows {
 function rememberedWorkflows(): RememberedWorkflows {
   const open = new Set<string>();
   const self: RememberedWorkflows = {
-    started: [], sdists: [], edits: [], cancelled: [], away: false,
+    started: [], sdists: [], edits: [], imports: [], cancelled: [], away: false,
     async startRelease(order) {
       if (self.away) throw new Error('away');
       if (open.has(`release-${order.buildId}`)) return;
@@ -137,6 +138,12 @@ function rememberedWorkflows(): RememberedWorkflows {
       open.add(`edit-${editId}`);
     },
     async cancelEdit(editId) { self.cancelled.push(editId); },
+    async startImport(importId) {
+      if (self.away) throw new Error('away');
+      self.imports.push(importId);
+      open.add(`import-${importId}`);
+    },
+    async cancelImport(importId) { self.cancelled.push(importId); },
     async cancelSdist(sourceId) { self.cancelled.push(sourceId); },
     isOpen: async (id) => open.has(id),
   };

@@ -123,5 +123,5 @@ function publishOrder(edit: Edit, source: EditedSource, wheels: readonly EditWhe
     };
   });
   const { project, displayName, version } = source;
-  return { project, displayName, version, buildId: files[0]?.edit.buildId ?? '', files };
+  return { project, displayName, version, buildId: files[0]?.edit.buildId ?? null, files };
 }

@@ -4,6 +4,7 @@ import {
   packageUrl, publishStatement, statementText, wheelProvenance, type Statement, type WheelOrigin,
 } from '../../domain/statement.ts';
 import { wheelRespinProvenance, type RespinOrigin } from '../../domain/edit-statement.ts';
+import { importProvenance, type ImportOrigin } from '../../domain/import-statement.ts';
 import type { FileToSign, SignedStatement, Signer } from '../../ports.ts';
 import { cannotSign } from './cannot-sign.ts';
 import { signRelease, trustConfig, type LocalAuthority } from './local.ts';
@@ -23,6 +24,7 @@ export function localSigner(
     async signRelease({ plan, planSha256, files }) {
       return signClaims(files.flatMap((file) => claimsOf(authority.record.farmId, { plan, planSha256 }, file)));
     },
+    signImports: (origins) => signClaims(origins.flatMap((origin) => importClaims(authority.record.farmId, origin))),
     signRespins: (origins) => signClaims(origins.flatMap((origin) => respinClaims(authority.record.farmId, origin))),
   };
 
@@ -52,6 +54,15 @@ function respinClaims(farmId: string, origin: RespinOrigin): Claim[] {
   return [
     claimOf(file, 'publish', publishStatement(origin.wheel)),
     claimOf(file, 'provenance', wheelRespinProvenance(farmId, origin)),
+  ];
+}
+
+/** What is claimed of a file that was imported as it was. */
+function importClaims(farmId: string, origin: ImportOrigin): Claim[] {
+  const file = { filename: origin.file.name, sha256: origin.file.sha256 };
+  return [
+    claimOf(file, 'publish', publishStatement(origin.file)),
+    claimOf(file, 'provenance', importProvenance(farmId, origin)),
   ];
 }
 

@@ -18,19 +18,28 @@ export type VerifyCode =
 
 export type Verdict =
   | { readonly ok: true; readonly statement: Statement }
-  | { readonly ok: false; readonly code: VerifyCode; readonly why: string };
+  /** `unknown`: there is no rule for who may sign. */
+  | { readonly ok: false; readonly code: VerifyCode; readonly why: string; readonly unknown?: boolean };
 
 /** What must hold of a file. */
-export interface Expectation {
+export interface AnySigner {
   /** `trustedRoot` of a trust configuration whose fingerprint was compared. */
   readonly trustedRoot: unknown;
   /** Of the file at hand, 64 lower-case hex digits. */
   readonly sha256: string;
   readonly filename: string;
+}
+
+/** What must hold of a file, and who must have signed. */
+export interface Expectation extends AnySigner {
   /** Exact subject alternative name and issuer of the signing certificate; no patterns. */
   readonly identity: string;
   readonly issuer: string;
 }
+
+/** Subject alternative name and issuer of a certificate whose signature held. */
+interface SignerNames { readonly subject: string; readonly issuer: string }
+type Judge = (signer: SignerNames) => { readonly why: string; readonly unknown: boolean } | null;
 
 /**
  * Whether a Sigstore bundle proves that `identity` made its statement about exactly this file.
@@ -38,6 +47,13 @@ export interface Expectation {
  * signature, identity and issuer, then the statement's one subject.
  */
 export function verifyBundle({ bundle, ...expected }: Expectation & { readonly bundle: unknown }): Verdict {
+  const wanted = `${expected.identity} (issuer ${expected.issuer})`;
+  // Compared here and not by the library's policy, which takes the name for a pattern.
+  return verifySigned(bundle, expected, ({ subject, issuer }) => (subject === expected.identity && issuer === expected.issuer ? null
+    : { why: `signed by ${subject} (issuer ${issuer}), not by ${wanted}`, unknown: false }));
+}
+
+function verifySigned(bundle: unknown, expected: AnySigner, judge: Judge): Verdict {
   const trust = attempt(() => trustOf(expected.trustedRoot));
   if (!trust.ok) return refused('FARM_VERIFY_TRUST', `the trusted root cannot be read: ${trust.why}`);
   const parsed = attempt(() => bundleFromJSON(bundle));
@@ -53,12 +69,8 @@ export function verifyBundle({ bundle, ...expected }: Expectation & { readonly b
     // Thresholds are given although they are the defaults: a default of 0 would switch a check off.
     const verifier = new Verifier(trust.value, { ctlogThreshold: 1, tlogThreshold: 1, timestampThreshold: 1 });
     const { identity } = verifier.verify(toSignedEntity(parsed.value));
-    // Compared here and not by the library's policy, which takes the name for a pattern.
-    const signer = `${identity?.subjectAlternativeName} (issuer ${identity?.extensions?.issuer})`;
-    const wanted = `${expected.identity} (issuer ${expected.issuer})`;
-    if (identity?.subjectAlternativeName !== expected.identity || identity.extensions?.issuer !== expected.issuer) {
-      return refused('FARM_VERIFY_IDENTITY', `signed by ${signer}, not by ${wanted}`);
-    }
+    const wrong = judge({ subject: identity?.subjectAlternativeName ?? '', issuer: identity?.extensions?.issuer ?? '' });
+    if (wrong !== null) return { ok: false, code: 'FARM_VERIFY_IDENTITY', ...wrong };
   } catch (error) {
     // Bytes that lead a parser astray are as untrue as a wrong signature: no exception leaves here.
     const known = error instanceof VerificationError || error instanceof PolicyError;
@@ -70,13 +82,21 @@ export function verifyBundle({ bundle, ...expected }: Expectation & { readonly b
   return judgeSubject(payload, expected);
 }
 
+type Pep740Question = AnySigner & {
+  readonly attestation: unknown;
+  /** Why the certificate is not that of who should have signed; null where it is. */
+  readonly accepts: (signer: SignerNames & { readonly attestation: Pep740Attestation }) => ReturnType<Judge>;
+};
+
 /** The same for a PEP 740 attestation, which may only say "published" or "built". */
-export function verifyPep740({ attestation, ...expected }: Expectation & { readonly attestation: unknown }): Verdict {
+export function verifyPep740({ attestation, ...expected }: (Expectation & { readonly attestation: unknown }) | Pep740Question): Verdict {
   const version = (attestation as Partial<Pep740Attestation> | null)?.version;
   if (version !== 1) return refused('FARM_VERIFY_SHAPE', `not a PEP 740 attestation of version 1: ${String(version)}`);
   const bundle = attempt(() => fromPep740(attestation as Pep740Attestation));
   if (!bundle.ok) return refused('FARM_VERIFY_SHAPE', `not a PEP 740 attestation: ${bundle.why}`);
-  const verdict = verifyBundle({ bundle: bundle.value, ...expected });
+  const verdict = 'accepts' in expected
+    ? verifySigned(bundle.value, expected, (signer) => expected.accepts({ ...signer, attestation: attestation as Pep740Attestation }))
+    : verifyBundle({ bundle: bundle.value, ...expected });
   if (!verdict.ok || [publishType, provenanceType].includes(verdict.statement.predicateType)) return verdict;
   return refused('FARM_VERIFY_SHAPE', `PEP 740 knows no attestation of type ${verdict.statement.predicateType}`);
 }
@@ -91,7 +111,7 @@ function trustOf(json: unknown): TrustMaterial {
   return toTrustMaterial(root);
 }
 
-function judgeSubject(payload: Buffer, expected: Expectation): Verdict {
+function judgeSubject(payload: Buffer, expected: AnySigner): Verdict {
   const parsed = attempt(() => JSON.parse(payload.toString('utf8')) as Statement);
   if (!parsed.ok || parsed.value?._type !== statementType || !Array.isArray(parsed.value.subject)) {
     return refused('FARM_VERIFY_SHAPE', 'the signed text is not an in-toto statement');
