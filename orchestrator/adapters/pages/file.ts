@@ -15,7 +15,7 @@ export async function fileView(database: Database, filename: string, names: Sign
   const original = file.originalSha256 ? await prisma.file.findUnique({ where: { sha256: file.originalSha256 } }) : null;
   const attemptId = file.attemptId ?? original?.attemptId ?? null;
   const [build, attempt, bundles] = await Promise.all([
-    prisma.build.findUnique({ where: { id: file.buildId }, include: { plan: true } }),
+    file.buildId ? prisma.build.findUnique({ where: { id: file.buildId }, include: { plan: true } }) : null,
     attemptId ? prisma.attempt.findUnique({ where: { id: attemptId } }) : null,
     prisma.attestation.findMany({ where: { fileSha256: file.sha256 }, select: { kind: true, predicateType: true, createdAt: true } }),
   ]);
