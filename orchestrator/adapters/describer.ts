@@ -41,6 +41,7 @@ export function wheelDescriber(
           filename: input.builtFilename,
           outPath, small: 'memory',
           expected: { name: input.plan.project, version: input.plan.version, targetId: input.target },
+          ...floorOf(input),
           sbom: (facts) => (sbom = sbomText(input, imageSha256, facts)),
           sourceDateEpoch: input.plan.source.sourceDateEpoch,
         });
@@ -53,6 +54,13 @@ export function wheelDescriber(
       }
     },
   };
+}
+
+/** The floor of the row that the attempt was for: the rows of a cell differ by their images. */
+function floorOf({ plan, target, image }: DescribeInput): { floor?: string } {
+  const rows = plan.cells.find((cell) => cell.target === target)?.rows ?? [];
+  const row = rows.find((one) => one.image === image.name && one.imageKey === image.key);
+  return row === undefined ? {} : { floor: row.floor };
 }
 
 /** The SBOM that goes into the wheel: the same wheel, requirements and image give the same text. */

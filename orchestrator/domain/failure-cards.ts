@@ -107,6 +107,12 @@ export const cards = {
     'Link less, or bundle the library.'),
   FARM_AUDIT_SUFFIX: card('project', 'never', 422, '{member} has not the suffix {expected} of its target.',
     'Use sysconfig EXT_SUFFIX as the build sees it.'),
+  FARM_AUDIT_LIBRARY: card('project', 'never', 422, '{member} needs {library}, which {target} does not have.',
+    'Link it statically, or name it as an external library that is put into the wheel.'),
+  FARM_AUDIT_SIGNATURE: card('project', 'never', 422, 'The code signature of {member} does not hold: {why}.',
+    'Change nothing in a shared object after it is linked: macOS ends a process that loads it.'),
+  FARM_AUDIT_BROKEN: card('project', 'never', 422, '{member} is not a whole shared object: {why}.',
+    'Look in the log for the compiler or linker that ended well and left it.'),
   FARM_REQUIRES_DIFFER: card('project', 'never', 422, 'Requires-Dist differs from the other wheels of the release: {why}.',
     'Use environment markers instead of code that decides at build time.'),
   // test

@@ -1,3 +1,4 @@
+import type { AuditFault } from './binary-audit.ts';
 import { parseWheelFilename, printWheelFilename } from './filename.ts';
 import type { WheelFilename } from './filename.ts';
 import { parseMetadata, readCoreMetadata, readWheelFile } from './metadata.ts';
@@ -26,7 +27,7 @@ export type CheckedWheel = {
 
 /** `words` fill the card of the code. */
 export type WheelFault = {
-  readonly code: 'FARM_WHEEL_NAME' | 'FARM_WHEEL_VERSION' | 'FARM_WHEEL_TAG' | 'FARM_WHEEL_BROKEN' | 'FARM_AUDIT_MACHINE';
+  readonly code: 'FARM_WHEEL_NAME' | 'FARM_WHEEL_VERSION' | 'FARM_WHEEL_TAG' | 'FARM_WHEEL_BROKEN' | AuditFault['code'];
   readonly words: Readonly<Record<string, string>>;
 };
 

@@ -12,9 +12,10 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 from common import StepFailure, run_step, target_description
-from wheelfile import dist_info, open_wheel, record_faults, shared_objects
+from foreign import check_foreign
+from wheelfile import binaries, dist_info, open_wheel, record_faults
 
-EXTENSION_SUFFIX = re.compile(r"(\.cpython-[^/]*\.so|\.cp[^/]*\.pyd|\.abi3\.so|\.so)$")
+EXTENSION_SUFFIX = re.compile(r"(\.cpython-[^/]*\.so|\.cp\d[^/]*\.pyd|\.abi3\.so|\.so|\.pyd)$")
 LEAKS = (b"/work/src", b"/work/env", b"/work/tmp", b"/tmp/")
 GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?$")
 NOTES_MAX = 20
@@ -31,6 +32,18 @@ def highest_glibc(objects):
                 if best[0] is None or pair > best[0]:
                     best = (pair, one.member)
     return best
+
+
+FORMATS = {"elf": "Linux (ELF)", "mach-o": "macOS (Mach-O)", "pe": "Windows (PE)"}
+
+
+def check_formats(objects, expect, target):
+    """A file of another system's format is not for this target, whatever its machine."""
+    wanted = expect.get("format", "elf")
+    for one in objects:
+        if one.format != wanted:
+            raise StepFailure("FARM_AUDIT_MACHINE", {
+                "member": one.member, "found": FORMATS[one.format], "expected": target})
 
 
 def check_machine(objects, expect):
@@ -65,13 +78,16 @@ def check_suffixes(objects, expect):
     """An extension module's suffix must be the target's, or one that every Python 3 takes."""
     notes = []
     for one in objects:
-        if not one.inits or ".libs/" in one.member:
+        if (one.format == "elf" and not one.inits) or re.search(r"\.(libs|dylibs)/", one.member):
             continue
         suffix = EXTENSION_SUFFIX.search(one.member)
         found = suffix.group(1) if suffix else ""
-        if found == ".so":
+        stable = expect.get("stableSuffix", ".abi3.so")
+        if one.format != "elf" and not one.member.endswith((".so", ".pyd")):
+            continue
+        if found == ".so" and stable != ".pyd":
             notes.append(f"{one.member} has the bare suffix .so")
-        elif found not in (expect["extSuffix"], ".abi3.so"):
+        elif found not in (expect["extSuffix"], stable):
             raise StepFailure("FARM_AUDIT_SUFFIX", {"member": one.member, "expected": expect["extSuffix"]})
     return notes
 
@@ -137,9 +153,17 @@ def main(order):
         if faults:
             raise StepFailure("FARM_WHEEL_BROKEN", {"file": name, "why": "; ".join(faults[:5])})
         check_empty(wheel, name)
-        objects = shared_objects(wheel, name)
-        check_machine(objects, expect)
-        glibc = check_floor(objects, expect)
+        objects = binaries(wheel, name)
+        check_formats(objects, expect, order["target"])
+        glibc = None
+        if expect.get("format", "elf") == "elf":
+            check_machine(objects, expect)
+            glibc = check_floor(objects, expect)
+        else:
+            companions = {os.path.basename(one.member).lower() for one in objects}
+            versioned = not {tag.abi for tag in parse_wheel_filename(name)[3]} & {"abi3", "none"}
+            for one in objects:
+                check_foreign(one, expect, order["target"], companions, versioned)
         notes = check_suffixes(objects, expect)
         platform = check_tag(name, description, order["target"], objects)
         notes += notes_on(wheel, objects)

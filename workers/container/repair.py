@@ -15,7 +15,7 @@ from pathlib import Path
 from packaging.utils import parse_wheel_filename
 
 from common import StepFailure, clip, run_step, target_description
-from wheelfile import open_wheel, shared_objects
+from wheelfile import binaries, open_wheel, shared_objects
 
 
 class Refused(Exception):
@@ -89,7 +89,8 @@ def retag(path, out, platforms):
 def grafted(path):
     """Libraries that repair put into the wheel: members of its .libs folders."""
     with open_wheel(path, os.path.basename(path)) as wheel:
-        found = [each for each in shared_objects(wheel, os.path.basename(path)) if ".libs/" in each.member]
+        found = [each for each in binaries(wheel, os.path.basename(path))
+                 if ".libs/" in each.member or ".dylibs/" in each.member]
     return [{"path": one.member, "sha256": one.sha256, **({"soname": one.soname} if one.soname else {})}
             for one in found]
 
@@ -101,7 +102,7 @@ def main(order):
     os.makedirs(out)
     platforms = {tag.platform for tag in parse_wheel_filename(name)[3]}
     with open_wheel(source, name) as wheel:
-        objects = shared_objects(wheel, name)
+        objects = binaries(wheel, name)
     if platforms == {"any"} and not objects:
         shutil.copyfile(source, os.path.join(out, name))
         return {"wheel": name, "pure": True, "policy": None, "platformTag": "any", "grafted": [], "notes": []}
@@ -110,7 +111,10 @@ def main(order):
     expect = target_description(order)["expect"]
     policy = expect["platformTag"]
     notes = []
-    if objects:
+    if objects and expect.get("format", "elf") != "elf":
+        # zig links what it brings along statically and signs: what is built is portable, or audit says why not.
+        shutil.copyfile(source, os.path.join(out, name))
+    elif objects:
         if expect["libc"] == "musl":
             source = name_musl(source, f"{out}.musl", policy)
         auditwheel(source, out, policy, order.get("libraryPath"))

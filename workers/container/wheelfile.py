@@ -3,6 +3,7 @@ import base64
 import csv
 import hashlib
 import io
+import struct
 import zipfile
 
 from elftools.common.exceptions import ELFError
@@ -11,10 +12,13 @@ from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
 from common import StepFailure
+from foreign import MachO, PortableExecutable, kind_of
 
 
 class SharedObject:
     """What audit wants to know of one ELF member."""
+
+    format = "elf"
 
     def __init__(self, member, raw):
         elf = ELFFile(io.BytesIO(raw))
@@ -58,19 +62,28 @@ def dist_info(wheel, name):
     return found.pop()
 
 
+READERS = {"elf": SharedObject, "mach-o": MachO, "pe": PortableExecutable}
+
+
 def shared_objects(wheel, name):
     """Every ELF member, told by its first bytes. Errors: FARM_WHEEL_BROKEN for one that is cut or empty of sense."""
+    return [each for each in binaries(wheel, name) if each.format == "elf"]
+
+
+def binaries(wheel, name):
+    """Every ELF, Mach-O and PE member (programs for Windows left out). Errors: FARM_WHEEL_BROKEN, as above."""
     found = []
     for member in wheel.infolist():
         if member.is_dir() or member.file_size < 4:
             continue
         with wheel.open(member) as file:
-            if file.read(4) != b"\x7fELF":
-                continue
+            kind = kind_of(file.read(16), member.filename)
+        if kind is None:
+            continue
         try:
-            found.append(SharedObject(member.filename, wheel.read(member)))
-        except (ELFError, KeyError, ValueError, UnicodeDecodeError) as error:
-            why = f"{member.filename} is not a whole ELF file: {error}"
+            found.append(READERS[kind](member.filename, wheel.read(member)))
+        except (ELFError, KeyError, ValueError, UnicodeDecodeError, struct.error) as error:
+            why = f"{member.filename} is not a whole {kind.upper()} file: {error}"
             raise StepFailure("FARM_WHEEL_BROKEN", {"file": name, "why": why}) from None
     return found
 

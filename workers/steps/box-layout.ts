@@ -24,8 +24,8 @@ export const place = {
 
 /** The scripts that are put under `place.farm`; all of them, because they import one another. */
 export const containerScripts = [
-  'common.py', 'compilerlog.py', 'crossfiles.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py', 'hooks.py',
-  'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
+  'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
+  'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];
 

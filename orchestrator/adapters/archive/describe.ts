@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
-import { elfFault } from '../../domain/elf.ts';
+import { auditBinary } from '../../domain/binary-audit.ts';
+import type { BinaryFormat } from '../../domain/binary-audit.ts';
 import { printWheelFilename } from '../../domain/filename.ts';
 import { parseMetadata, printMetadata, withField } from '../../domain/metadata.ts';
 import { printRecord, recordEntry } from '../../domain/record.ts';
@@ -15,11 +16,11 @@ import { fileSource } from './byte-source.ts';
 import { ArchiveRefused, archiveLimits } from './limits.ts';
 import type { ArchiveLimits } from './limits.ts';
 import { openZip, readMember, scanMember } from './zip-read.ts';
-import type { ZipArchive } from './zip-read.ts';
+import type { ZipArchive, ZipEntry } from './zip-read.ts';
 import { createZip, newMember } from './zip-write.ts';
 import type { ZipWriter } from './zip-write.ts';
 
-export type BinaryKind = 'elf' | 'mach-o' | 'pe';
+export type BinaryKind = BinaryFormat;
 
 /** A shared object or program in a wheel. `grafted`: put there by the repair tool, not by the project. */
 export type Binary = MemberDigest & { readonly kind: BinaryKind; readonly grafted: boolean };
@@ -47,6 +48,8 @@ export type DescribeOrder = {
   /** Written into WHEEL and filename; absent leaves what the wheel has. */
   readonly buildTag?: number;
   readonly limits?: ArchiveLimits;
+  /** Of the catalogue row that it was built for, such as `glibc 2.17`; absent: floors are not judged. */
+  readonly floor?: string;
 };
 
 /** The final wheel: from here on this digest is the wheel. */
@@ -74,7 +77,7 @@ const textBytesMax = 32 * 2 ** 20;
  * Checks a built wheel and writes the final one: the payload as one prefix with its packed bytes untouched, then
  * METADATA, WHEEL, the farm's SBOM and RECORD. Equal input gives equal bytes. One pass over the file. The audit ran in
  * the box of strangers' code: what must hold of every wheel is judged here again.
- * @errors FARM_WHEEL_NAME, FARM_WHEEL_VERSION, FARM_WHEEL_TAG, FARM_WHEEL_BROKEN, FARM_AUDIT_MACHINE
+ * @errors FARM_WHEEL_NAME, FARM_WHEEL_VERSION, FARM_WHEEL_TAG, FARM_WHEEL_BROKEN, FARM_AUDIT_*
  */
 export async function describeWheel(order: DescribeOrder): Promise<Result<DescribedWheel, WheelFault>> {
   const file = order.filename ?? basename(order.wheelPath);
@@ -156,13 +159,13 @@ async function writeFinal(
 
 async function copyPayload(
   archive: ZipArchive,
-  { file, checked, sourceDateEpoch: epoch, expected }:
-  Pick<DescribeOrder, 'sourceDateEpoch' | 'expected'> & { readonly file: string; readonly checked: CheckedWheel },
+  { file, checked, sourceDateEpoch: epoch, expected, floor }:
+  Pick<DescribeOrder, 'sourceDateEpoch' | 'expected' | 'floor'> & { readonly file: string; readonly checked: CheckedWheel },
   writer: ZipWriter,
 ): Promise<Result<{ members: MemberDigest[]; binaries: Binary[] }, WheelFault>> {
   const { distInfo } = checked;
   const members: MemberDigest[] = [];
-  const binaries: Binary[] = [];
+  const found: FoundBinary[] = [];
   const payload = archive.entries.filter((entry) => isPayload(entry.name, distInfo)).toSorted(payloadOrder(distInfo));
   for (const entry of payload) {
     await writer.begin({ ...entry, modified: Math.min(entry.modified, epoch) });
@@ -170,22 +173,46 @@ async function copyPayload(
     const member = { path: entry.name, sha256, size: entry.bytes };
     members.push(member);
     const kind = binaryKind(head, entry.name);
-    const fault = kind === 'elf' ? checkElf(file, { member: entry.name, head }, checked, expected.targetId) : null;
-    if (fault !== null) return err(fault);
-    if (kind !== null) binaries.push({ ...member, kind, grafted: isGrafted(entry.name) });
+    if (kind !== null) found.push({ binary: { ...member, kind, grafted: isGrafted(entry.name) }, entry });
+    if (entry.bytes === 0 && /\.(?:so|pyd|dylib|dll)$/i.test(entry.name)) {
+      return err({ code: 'FARM_AUDIT_BROKEN', words: { member: entry.name, why: 'it is empty' } });
+    }
   }
-  return ok({ members, binaries });
+  const fault = await judgeBinaries(archive, found, { file, checked, targetId: expected.targetId, floor: floor ?? null });
+  if (fault !== null) return err(fault);
+  return ok({ members, binaries: found.map(({ binary }) => binary) });
 }
 
-/** A program for Linux must be for the target's machine, and its wheel must not say that it fits every platform. */
-function checkElf(
-  file: string, { member, head }: { readonly member: string; readonly head: Buffer }, checked: CheckedWheel, targetId: string | undefined,
-): WheelFault | null {
-  if (targetId === undefined) return null;
+type FoundBinary = { readonly binary: Binary; readonly entry: ZipEntry };
+
+/** Largest shared object that is read whole. @unit bytes */
+const binaryBytesMax = 1024 * 2 ** 20;
+
+/**
+ * Every shared object must be for the target, and a wheel that has one must not say that it fits every platform.
+ * Programs for Windows are left out: launchers are data of pure wheels.
+ */
+async function judgeBinaries(
+  archive: ZipArchive, found: readonly FoundBinary[],
+  { file, checked, targetId, floor }:
+  { readonly file: string; readonly checked: CheckedWheel; readonly targetId: string | undefined; readonly floor: string | null },
+): Promise<WheelFault | null> {
+  const judged = found.filter(({ binary: { path } }) => !/\.exe$/i.test(path));
+  if (targetId === undefined || judged.length === 0) return null;
   if (isPure(checked.filename.tags)) return { code: 'FARM_WHEEL_TAG', words: { file, target: targetId } };
-  const fault = elfFault(targetId, head);
-  return fault && { code: 'FARM_AUDIT_MACHINE', words: { member, ...fault } };
+  const companions = new Set(judged.map(({ binary: { path } }) => path.slice(path.lastIndexOf('/') + 1).toLowerCase()));
+  for (const { entry, binary: { kind } } of judged) {
+    const bytes = await readMember(archive, entry, binaryBytesMax);
+    const fault = auditBinary({
+      targetId, floor, tags: checked.filename.tags, member: entry.name, format: kind, companions, digest: digestOf,
+    }, bytes);
+    if (fault !== null) return fault;
+  }
+  return null;
 }
+
+const digestOf = (algorithm: 1 | 2, bytes: Uint8Array): Uint8Array =>
+  createHash(algorithm === 1 ? 'sha1' : 'sha256').update(bytes).digest();
 
 async function scanOthers(archive: ZipArchive, distInfo: string): Promise<MemberDigest[]> {
   const digests: MemberDigest[] = [];
@@ -235,7 +262,7 @@ export function binaryKind(head: Buffer, path: string): BinaryKind | null {
   if ([0xfeedface, 0xfeedfacf, 0xcefaedfe, 0xcffaedfe].includes(magic)) return 'mach-o';
   // Java classes start with the same four bytes as fat Mach-O files; a fat file has few architectures.
   if (magic === 0xcafebabe && head.readUInt32BE(4) < 32) return 'mach-o';
-  return head.toString('latin1', 0, 2) === 'MZ' && /\.(pyd|dll|exe)$/i.test(path) ? 'pe' : null;
+  return head.toString('latin1', 0, 2) === 'MZ' && /\.(pyd|dll|exe|so)$/i.test(path) ? 'pe' : null;
 }
 
 /** Whether a member lies where auditwheel, delvewheel (`*.libs`) or delocate (`.dylibs`) put libraries. */
