@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { closeSync, createReadStream, fsync, openSync, writeSync } from 'node:fs';
 import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import type { Pool, PoolClient } from 'pg';
 import { limits } from '../contract/limits.ts';
 import { fail, failure, FarmError } from '../domain/failure.ts';
@@ -89,16 +90,15 @@ async function prepareFolder(folder: string): Promise<void> {
   }
 }
 
-/** Gives a path for a file that does not stay, unless the work renamed it. */
+/** Gives a path for a file that the work renames; where it fails the file does not stay. */
 async function withTemporary<T>(folder: string, work: (path: string) => Promise<T>): Promise<T> {
   const temporary = join(folder, 'tmp', randomBytes(12).toString('hex'));
   try {
     return await work(temporary);
   } catch (error) {
+    await rm(temporary, { force: true });
     const { code, message } = error as { code?: string; message: string };
     throw code === 'ENOSPC' ? new FarmError(failure('FARM_NO_SPACE', 'build', { why: message })) : error;
-  } finally {
-    await rm(temporary, { force: true });
   }
 }
 
@@ -153,7 +153,21 @@ function digestOf(bytes: Uint8Array, expect: { sha256?: string; bytesMax?: numbe
   return { sha256, bytes: bytes.length };
 }
 
+const smallBytes = 64 * 1024;
+const synchronised = promisify(fsync);
+
+/** Bytes as a file, on the disk when this ends. Few of them only reach the page cache before that: nothing waits. */
 async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+  if (bytes.length <= smallBytes) {
+    const small = openSync(path, 'wx', 0o644);
+    try {
+      for (let at = 0; at < bytes.length;) at += writeSync(small, bytes, at);
+      await synchronised(small);
+    } finally {
+      closeSync(small);
+    }
+    return;
+  }
   const file = await open(path, 'wx', 0o644);
   try {
     await writeAll(file, bytes);
@@ -210,9 +224,13 @@ async function commitBatch(
   return inTransaction(pool, async (client) => {
     await client.query({ name: 'blob-lock', text: 'select pg_advisory_xact_lock_shared($1)', values: [collectLock] });
     const moved = await Promise.allSettled(batch.map(async ({ temporary, found }) => {
-      const made = await mkdir(dirname(pathOf(found.sha256)), { recursive: true });
-      if (made !== undefined) await syncPath(dirname(made));
-      await rename(temporary, pathOf(found.sha256));
+      const place = pathOf(found.sha256);
+      await rename(temporary, place).catch(async (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') throw error;
+        const made = await mkdir(dirname(place), { recursive: true });
+        if (made !== undefined) await syncPath(dirname(made));
+        await rename(temporary, place);
+      });
     }));
     const good = batch.filter((_, at) => moved[at]?.status === 'fulfilled').map(({ found }) => found);
     await Promise.all([...new Set(good.map(({ sha256 }) => dirname(pathOf(sha256))))].map(syncPath));

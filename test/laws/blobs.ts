@@ -97,8 +97,9 @@ export function blobLaws(name: string, open: () => Promise<StoreUnderTest>): voi
     test('says FARM_NOT_FOUND for what it has not', async () => {
       const sha256 = 'b'.repeat(64);
       expect(await store.blobs.has(sha256)).toBe(false);
-      for (const asked of [store.blobs.bytes(sha256), store.blobs.size(sha256), store.blobs.stream(sha256), store.blobs.path(sha256)]) {
-        await expect(asked).rejects.toMatchObject({ failure: { code: 'FARM_NOT_FOUND' } });
+      const { bytes, size, stream, path } = store.blobs;
+      for (const ask of [bytes, size, stream, path]) {
+        await expect(ask(sha256)).rejects.toMatchObject({ failure: { code: 'FARM_NOT_FOUND' } });
       }
     });
 

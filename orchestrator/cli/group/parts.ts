@@ -60,6 +60,8 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
     DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: temporalAddress, FARM_BLOBS: join(home, 'blobs'),
     FARM_URL: farmUrl(kept.ports), FARM_PORT: String(kept.ports.api), FARM_HOME: home, FARM_ID: kept.identity.farmId,
     FARM_API_TOKEN: kept.secrets.apiToken, FARM_WORKER_TOKEN: kept.secrets.workerToken, FARM_CACHE: settings.cache,
+    // A heap of the C library for each thread would keep what a burst of one thread left.
+    MALLOC_ARENA_MAX: '2',
   };
   const worker: Env = {
     ...Object.fromEntries(controlOnly.map((name) => [name, undefined])),

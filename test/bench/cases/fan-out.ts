@@ -25,7 +25,8 @@ import { startParts, type StartedPart } from '../parts.ts';
 import { processorMs, stopped, watchMemory } from '../processes.ts';
 
 const activitiesOfCell = 3;
-const workerConcurrency = 32;
+/** Enough to keep two cores busy; more only lets each cell wait inside the worker and not in its queue. */
+const workerConcurrency = 12;
 const buildMsMax = 20 * 60_000;
 
 export const fanOut: BenchCase = {
@@ -51,8 +52,10 @@ async function fanOutCells({ say }: CaseOptions, cells: number): Promise<CaseRes
     });
     const connection = await Connection.connect({ address });
     const client = new Client({ connection });
+    const bareSpent = processorOf(await groupPids(farm, []));
     const before = await bareRate(client, address, cells);
-    say(`bare before: ${before.toFixed(0)} activities a second`);
+    const bareServer = (bareSpent().find(({ name }) => name === 'temporal')?.ms ?? 0) / cells;
+    say(`bare before: ${before.toFixed(0)} activities a second, ${bareServer.toFixed(1)} ms of the server for three`);
     const spent = processorOf(await groupPids(farm, parts));
     const memory = watchMemory(parts.filter(({ name }) => name !== 'worker').map(({ pid }) => pid));
     const built = await buildCells({ kept, folder, url: databaseUrl(farm.home, kept) });
@@ -68,7 +71,7 @@ async function fanOutCells({ say }: CaseOptions, cells: number): Promise<CaseRes
     const workflowId = releaseWorkflowId(built.id);
     const history = await historySize(client, workflowId, await firstRunOf(client, workflowId));
     await connection.close();
-    return judged(cells, { before, after, rate, built, peak, history, processor });
+    return judged(cells, { before, after, rate, built, peak, history, processor, bareServer });
   } finally {
     await Promise.all(parts.map((part) => part.stop()));
     await farm.stop();
@@ -84,9 +87,11 @@ interface Seen {
   readonly peak: number;
   readonly history: HistorySize;
   readonly processor: string;
+  /** Of the Temporal server, for three bare activities. @unit milliseconds */
+  readonly bareServer: number;
 }
 
-function judged(cells: number, { before, after, rate, built, peak, history, processor }: Seen): CaseResult {
+function judged(cells: number, { before, after, rate, built, peak, history, processor, bareServer }: Seen): CaseResult {
   const MB = 1_000_000;
   return {
     measures: [
@@ -103,7 +108,8 @@ function judged(cells: number, { before, after, rate, built, peak, history, proc
       `${cells} cells, ${limits.cellsInFlightMax} in flight, ${history.histories} histories; one worker process `
         + `with ${workerConcurrency} places`,
       `Median milliseconds in the queue and at work: ${timesText(history)}.`,
-      `Processor milliseconds a cell, signing and publishing included: ${processor}.`,
+      `Processor milliseconds a cell, signing and publishing included: ${processor}; the server alone for three bare `
+        + `activities: ${bareServer.toFixed(1)}.`,
       'Memory is the proportional set size of the API and the orchestrator together, looked at twice a second.',
     ],
   };
