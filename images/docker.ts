@@ -66,6 +66,8 @@ export interface Workbench {
   readonly run: (command: readonly string[], options?: {
     out?: NodeJS.WritableStream; onLine?: (line: string) => void; environment?: readonly string[];
   }) => Promise<void>;
+  /** Writes the whole file system as one tar. */
+  readonly exportTo: (out: NodeJS.WritableStream) => Promise<void>;
 }
 
 /** Gives `work` a container of `image` and removes it whatever happens. */
@@ -84,6 +86,7 @@ export async function withContainer<T>(
     const result = await work({
       put: async (tar, folder) => { await container.putArchive(tar as unknown as NodeJS.ReadableStream, { path: folder }); },
       run: (command, options) => execute(container, command, options ?? {}),
+      exportTo: async (out) => pipeline(await container.export(), out),
     });
     signal?.throwIfAborted();
     return result;

@@ -20,6 +20,7 @@ import {
 } from './recipes.ts';
 import { addFile, ensureRuntime, runtimeUnits } from './runtime.ts';
 import { Slots } from './slots.ts';
+import { dress, haveUpstream } from './upstream.ts';
 import { makingName, makingRepository, sweep } from './sweep.ts';
 import type { ImageRecord, Interpreter, MakeOptions, Recipe } from './types.ts';
 import { ensureWheels, fileDigest } from './wheels.ts';
@@ -32,7 +33,7 @@ interface Bench { readonly docker: Docker; readonly options: MakeOptions; readon
 /** Names of the images that must be there before this one. */
 export function neededFor(recipe: Recipe): string[] {
   const tested = rowsOf(recipe.name).flatMap((row) => row.testImage ?? []);
-  return [...new Set([...tested, ...recipe.finishedIn ? [recipe.finishedIn] : []])].toSorted();
+  return [...new Set([...tested, ...recipe.finishedIn ? [recipe.finishedIn] : []])].filter((name) => name !== recipe.name).toSorted();
 }
 
 /** True where a record is what today's recipe and its other images would give. */
@@ -59,7 +60,8 @@ export async function makeImage(name: string, options: MakeOptions, docker = new
   const mark = makingName(ownMark(), randomBytes(6).toString('hex'));
   const folder = join(parent, `.making-${mark}`);
   try {
-    const record = await make({ docker, options, recipe, folder, mark }, needed);
+    const bench = { docker, options, recipe, folder, mark };
+    const record = await (recipe.from ? makeUpstream(bench, recipe.from) : make(bench, needed));
     const place = imageFolder(options.cacheFolder, name);
     await rm(place, { recursive: true, force: true });
     await rename(join(folder, 'made'), place);
@@ -104,13 +106,16 @@ async function make(bench: Bench, others: Promise<readonly ImageRecord[]>): Prom
   const root = recipe.finishedIn ? '/stage/root' : '';
   try {
     const workshop = recipe.finishedIn ? await loadImage(await makeOnce(recipe.finishedIn, options, docker), docker) : rawTag;
-    const wheels = await ensureWheels(docker, options, say('wheels'), async () => workshop);
+    const wheels = await ensureWheels(docker, options, say('wheels'), async () => workshop, recipe.zig);
     const [needed, compiled] = [await others, await runtime];
     await withContainer(docker, workshop, sealed, options.signal, async (container) => {
       await fill(container, bench, needed, { wheels: rows.length > 0 ? [...wheels.values()] : [], runtime: compiled,
         ...(recipe.finishedIn ? { root: raw.path } : {}) });
       const onLine = (line: string): void => { if (line.startsWith('step ')) say('finish')(line.slice(5)); };
       say('finish')('started');
+      if (recipe.interpreter) {
+        await container.run(['sh', '-c', `mkdir -p ${root}/usr/lib/python3 && ln -s ${recipe.interpreter} ${root}/usr/bin/python3`]);
+      }
       await container.run(['/usr/bin/python3', '-IS', '/stage/finish.py', root], { onLine });
       say('pack')(`about ${Math.round(recipe.expect.bytes / 1e6)} MB`);
       await container.run(packWords(root || '/'), { out: createWriteStream(tarPath) });
@@ -121,14 +126,44 @@ async function make(bench: Bench, others: Promise<readonly ImageRecord[]>): Prom
   }
 }
 
+/** An image of upstream's with the farm's tools and what its interpreters say of themselves. */
+async function makeUpstream(bench: Bench, pinned: string): Promise<ImageRecord> {
+  const { docker, options, recipe, folder } = bench;
+  const say = (step: string) => (note: string): void => options.onProgress?.({ image: recipe.name, step, note });
+  const reference = options.from?.[recipe.name] ?? pinned;
+  const id = await haveUpstream(docker, reference, say('pull'), options.signal);
+  await ensureBinfmt([recipe.architecture], { docker, onLine: say('binfmt'), ...(options.signal ? { signal: options.signal } : {}) });
+  const wheels = await ensureWheels(docker, options, say('wheels'), async () => reference);
+  const tarPath = join(folder, 'made', 'root.tar');
+  await mkdir(join(folder, 'made'), { recursive: true });
+  await withContainer(docker, id, sealed, options.signal, async (container) => {
+    await fill(container, bench, [], { wheels: [...wheels].filter(([name]) => name !== 'ziglang').map(([, path]) => path), runtime: [] });
+    await dress(container, rowsOf(recipe.name), (line) => { if (line.startsWith('step ')) say('finish')(line.slice(5)); });
+    say('pack')(`about ${Math.round(recipe.expect.bytes / 1e6)} MB`);
+    await container.exportTo(createWriteStream(tarPath));
+  });
+  const unpacked = { tarPath, packages: [{ name: reference, version: id }], archive: [] };
+  return keep(bench, [], { tarPath, unpacked, wheel: '' });
+}
+
 /** zig's runtime for the rows, begun as soon as a test image of this machine is there to compile in. */
 async function compiledRuntime({ docker, options, recipe }: Bench, say: (step: string) => (note: string) => void): Promise<string[]> {
   const rows = rowsOf(recipe.name);
-  const native = rows.find((row) => row.testImage && row.architecture === recipe.architecture)?.testImage;
-  if (rows.length > 0 && !native) throw new Error(`catalogue.json: no row of ${recipe.name} is tested on ${recipe.architecture}`);
-  const image = async (): Promise<string> => loadImage(await makeOnce(native!, options, docker), docker);
-  return ensureRuntime(runtimeUnits(rows), docker, options,
-    { image, wheels: async () => ensureWheels(docker, options, say('wheels'), image), say: say('runtime') });
+  if (rows.length === 0) return [];
+  const native = nativeTestImage(recipe);
+  const image = async (): Promise<string> => loadImage(await makeOnce(native, options, docker), docker);
+  return ensureRuntime(runtimeUnits(rows, recipe.zig), docker, options, {
+    image, wheels: async () => ensureWheels(docker, options, say('wheels'), image, recipe.zig), say: say('runtime'),
+    ...(recipe.zig ? { zig: recipe.zig } : {}),
+  });
+}
+
+/** The test image of this suite that runs here without emulation. @errors where recipes.json has none */
+export function nativeTestImage({ name, suite, architecture }: Recipe): string {
+  const found = [...readRecipes().values()].find((other) =>
+    other.suite === suite && other.architecture === architecture && !other.interpreter && rowsOf(other.name).length === 0 && !other.finishedIn);
+  if (!found) throw new Error(`recipes.json: no test image of ${suite} for ${architecture}, which ${name} needs`);
+  return found.name;
 }
 
 /** Paths of what goes into the container beside the recipe's files; `root` is a tar of another machine's root. */
@@ -168,7 +203,7 @@ async function keep(bench: Bench, needed: readonly ImageRecord[], found: Finishe
   const { docker, options, recipe } = bench;
   const recipeSha256 = recipeDigest(recipe);
   const isTest = rowsOf(recipe.name).length === 0;
-  const packages = [...found.unpacked.packages, ...isTest ? [] : readRequirements()];
+  const packages = [...found.unpacked.packages, ...isTest ? [] : readRequirements(recipe.zig)];
   const madeFrom = Object.fromEntries(needed.map((image) => [image.name, image.key]));
   const record: ImageRecord = {
     name: recipe.name, key: imageKey(recipeSha256, packages, madeFrom), tarSha256: await fileDigest(found.tarPath),
@@ -236,8 +271,11 @@ export async function ensureImages(options: MakeOptions & { names: readonly stri
 
 if (import.meta.main) {
   const words = process.argv.slice(2);
-  const at = words.indexOf('--cache');
-  const [, folder] = at >= 0 ? words.splice(at, 2) : [];
+  const option = (name: string): string | undefined => {
+    const at = words.indexOf(name);
+    return at >= 0 ? words.splice(at, 2)[1] : undefined;
+  };
+  const folder = option('--cache');
   const cacheFolder = folder ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'wheelfarm');
   const mirror = process.env['WHEELFARM_DEBIAN_MIRROR'];
   const stop = new AbortController();

@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { matchesGlob, type Policy } from '../orchestrator/domain/plan.ts';
+import { pypaName, pypaParts, pypaRows, type Pinned } from '../orchestrator/domain/pypa.ts';
 import type { Architecture, ImageRow, PackageVersion, Recipe } from './types.ts';
 
 export const imagesFolder = import.meta.dirname;
@@ -15,23 +17,43 @@ const readJson = (file: string): unknown => JSON.parse(readFileSync(join(imagesF
 
 /** All recipes by image name. */
 export function readRecipes(): ReadonlyMap<string, Recipe> {
-  type Family = Pick<Recipe, 'packages' | 'files' | 'expect'>;
+  type Family = Pick<Recipe, 'packages' | 'files' | 'expect' | 'zig'>;
   const { families, images } = readJson('recipes.json') as {
     families: Record<string, Family>; images: Record<string, Omit<Recipe, 'name' | 'files' | 'expect'>>;
   };
-  return new Map(Object.entries(images).map(([name, image]) => {
+  const made = Object.entries(images).map(([name, image]): [string, Recipe] => {
     const family = families[image.family];
     if (!family) throw new Error(`recipes.json: image ${name} names the unknown family ${image.family}`);
-    return [name, { ...family, ...image, name, packages: [...family.packages, ...image.packages ?? []] }];
-  }));
+    const packages = [...family.packages, ...image.packages ?? []];
+    // A Python that is not the suite's own: its packages carry its version; it is linked as python3 before it is finished.
+    const named = image.interpreter ? packages.map((one) => one.replace(/^python3(?=-|$)/, image.interpreter!)) : packages;
+    return [name, { ...family, ...image, name, packages: named }];
+  });
+  const upstream = Object.entries(readPinned().images).map(([image, from]): [string, Recipe] => [pypaName(image), {
+    ...families['pypa']!, name: pypaName(image), family: 'pypa', suite: '', python: '', from,
+    architecture: pypaParts(image)?.architecture ?? '',
+  }]);
+  return new Map([...made, ...upstream]);
 }
+
+const readPinned = (): Pinned => readJson('pypa/pinned.json') as Pinned;
 
 export const readArchitectures = (): Readonly<Record<string, Architecture>> =>
   readJson('architectures.json') as Record<string, Architecture>;
 
 /** Catalogue rows that are built in one image. */
 export const rowsOf = (image: string): ImageRow[] =>
-  (readJson('catalogue.json') as ImageRow[]).filter((row) => row.image === image);
+  (image.startsWith(pypaName('')) ? pypaRows(readPinned()) : readJson('catalogue.json') as ImageRow[]).filter((row) => row.image === image);
+
+/** Images that the default targets of policy.json are built and tested in: of each target the first row of recipes.json. */
+export function defaultImages(): string[] {
+  const { default: globs } = readJson('policy.json') as Policy;
+  const recipes = readRecipes();
+  const rows = (readJson('catalogue.json') as ImageRow[])
+    .filter((row) => recipes.has(row.image) && globs.some((glob) => matchesGlob(glob, row.target)));
+  const first = rows.filter((row, at) => rows.findIndex(({ target }) => target === row.target) === at);
+  return [...new Set(first.flatMap((row) => [row.image, ...row.testImage ? [row.testImage] : []]))];
+}
 
 /** The architecture of a recipe; an unknown one is an error in recipes.json. */
 export function architectureOf(recipe: { name: string; architecture: string }): Architecture {
@@ -43,7 +65,7 @@ export function architectureOf(recipe: { name: string; architecture: string }): 
 /** Hex SHA-256 over everything in the repository that decides what the image becomes. */
 export function recipeDigest(recipe: Recipe): string {
   const hash = createHash('sha256').update(JSON.stringify({ recipe, imageEpoch, rows: rowsOf(recipe.name) }));
-  for (const file of [...shared, ...recipe.files].toSorted()) {
+  for (const file of [...shared, ...recipe.files, ...recipe.zig ? [zigFile(recipe.zig)] : []].toSorted()) {
     hash.update(`\0${file}\0`).update(readFileSync(join(imagesFolder, file)));
   }
   return hash.digest('hex');
@@ -58,9 +80,16 @@ export function imageKey(
   return createHash('sha256').update(JSON.stringify([recipeSha256, lines, from])).digest('hex');
 }
 
-/** Names and hashes of requirements.txt. */
-export function readRequirements(): PackageVersion[] {
-  const text = readFileSync(join(imagesFolder, 'cross-debian/requirements.txt'), 'utf8');
-  return [...text.matchAll(/^(\S+)==(\S+) --hash=sha256:([0-9a-f]{64})$/gm)]
+/** File of the pinned zig that a family asks for instead of the one of requirements.txt. */
+export const zigFile = (zig: string): string => `cross-debian/zig-${zig}.txt`;
+
+/** Names and hashes of requirements.txt; with `zig` that version of the compiler instead of its own. */
+export function readRequirements(zig?: string): PackageVersion[] {
+  const pinned = pinsOf('cross-debian/requirements.txt');
+  return zig ? [...pinned.filter(({ name }) => name !== 'ziglang'), ...pinsOf(zigFile(zig))] : pinned;
+}
+
+function pinsOf(file: string): PackageVersion[] {
+  return [...readFileSync(join(imagesFolder, file), 'utf8').matchAll(/^(\S+)==(\S+) --hash=sha256:([0-9a-f]{64})$/gm)]
     .map(([, name, version, sha256]) => ({ name: name!, version: version!, sha256: sha256! }));
 }

@@ -18,19 +18,22 @@ const script = join(imagesFolder, 'cross-debian/runtime.py');
 const compiling = new Slots(2);
 const underWay = new Map<string, Promise<string>>();
 
-/** What is compiled and kept on its own: each target of zig, and the tools that belong to none. */
-export const runtimeUnits = (rows: readonly ImageRow[]): string[] =>
-  rows.length === 0 ? [] : ['tools', ...new Set(rows.map((row) => row.zigTarget).toSorted())];
+/**
+ * What is compiled and kept on its own: each target of zig, and the tools that belong to none, which zig 0.13 compiles
+ * at their first use and a later `version` has no more.
+ */
+export const runtimeUnits = (rows: readonly ImageRow[], version?: string): string[] =>
+  rows.length === 0 ? [] : [...version ? [] : ['tools'], ...new Set(rows.flatMap((row) => row.zigTarget ?? []).toSorted())];
 
 /** Hex SHA-256 of all that decides a unit's runtime: zig, the target and the script that compiles it. */
-export function runtimeKey(unit: string): string {
-  const zig = readRequirements().find((requirement) => requirement.name === 'ziglang');
+export function runtimeKey(unit: string, version?: string): string {
+  const zig = readRequirements(version).find((requirement) => requirement.name === 'ziglang');
   return createHash('sha256').update(JSON.stringify([zig, unit, imageEpoch, readFileSync(script, 'utf8')])).digest('hex');
 }
 
 /** Where the compiled runtime of a unit is kept. */
-export const runtimePath = (cacheFolder: string, unit: string): string =>
-  join(cacheFolder, 'runtime', `zig-${unit}-${runtimeKey(unit).slice(0, 16)}.tar`);
+export const runtimePath = (cacheFolder: string, unit: string, version?: string): string =>
+  join(cacheFolder, 'runtime', `zig-${unit}-${runtimeKey(unit, version).slice(0, 16)}.tar`);
 
 /**
  * Compiles what is missing of the units, two at a time; each is kept as soon as it is compiled.
@@ -40,10 +43,12 @@ export const runtimePath = (cacheFolder: string, unit: string): string =>
  */
 export async function ensureRuntime(
   units: readonly string[], docker: Docker, options: MakeOptions,
-  from: { wheels: () => Promise<ReadonlyMap<string, string>>; image: () => Promise<string>; say: (note: string) => void },
+  from: {
+    wheels: () => Promise<ReadonlyMap<string, string>>; image: () => Promise<string>; say: (note: string) => void; zig?: string;
+  },
 ): Promise<string[]> {
   return Promise.all(units.map((unit) => {
-    const path = runtimePath(options.cacheFolder, unit);
+    const path = runtimePath(options.cacheFolder, unit, from.zig);
     const begun = underWay.get(path) ?? (async (): Promise<string> => {
       if (existsSync(path)) return path;
       const [wheels, image] = [await from.wheels(), await from.image()];

@@ -7,10 +7,16 @@ export interface Recipe {
   readonly suite: string;
   readonly python: string;
   readonly architecture: string;
+  /** Package of the interpreter where it is not what the suite calls python3: `python3.15`. */
+  readonly interpreter?: string;
+  /** Docker's reference of an upstream image that is dressed instead of a Debian root; empty `suite`. */
+  readonly from?: string;
   /** Another image in whose container this one is finished; absent: its own. */
   readonly finishedIn?: string;
   readonly packages: readonly string[];
   readonly files: readonly string[];
+  /** Version of zig, where not that of requirements.txt: cross-debian/zig-<version>.txt pins it. */
+  readonly zig?: string;
   readonly expect: { readonly seconds: number; readonly bytes: number };
 }
 
@@ -29,7 +35,10 @@ export interface ImageRow {
   readonly testImage: string | null;
   readonly python: string;
   readonly architecture: string;
-  readonly zigTarget: string;
+  /** Absent where the image has a compiler of its own. */
+  readonly zigTarget?: string;
+  /** The target's interpreter in an image of upstream's. */
+  readonly interpreter?: string;
 }
 
 /** What an interpreter said of itself in a test image (interpreter.py). */
@@ -81,4 +90,6 @@ export interface MakeOptions {
   readonly signal?: AbortSignal;
   /** Address of a Debian archive that replaces the one of apt's configuration (WHEELFARM_DEBIAN_MIRROR). */
   readonly debianMirror?: string;
+  /** References that stand in for pinned ones, by image name: an image of this machine's Docker, for tests and mirrors. */
+  readonly from?: Readonly<Record<string, string>>;
 }

@@ -24,6 +24,8 @@ export interface Config {
   readonly workerToken: string;
   /** Base of the upstream index; null: what pip is set to use. */
   readonly upstream: string | null;
+  /** The environment of a process that makes images: the farm's own settings and secrets left out. */
+  readonly makingEnvironment: Environment;
   /** The pool that makes sdists of folders. */
   readonly sdistPool: string;
 }
@@ -61,6 +63,8 @@ export function readConfig(environment: Environment): Config {
     imagesFolder: environment['FARM_IMAGES'] || join(import.meta.dirname, '..', 'images'),
     farmId: text('FARM_ID'), apiToken: token('FARM_API_TOKEN'), workerToken: token('FARM_WORKER_TOKEN'),
     upstream: environment['FARM_UPSTREAM'] || null,
+    makingEnvironment: Object.fromEntries(Object.entries(environment)
+      .filter(([name]) => !/^(?:FARM_|DATABASE_URL$|TEMPORAL_|PG)/.test(name))),
     sdistPool: environment['FARM_SDIST_POOL'] || 'linux-amd64',
   };
   if (wrong.length > 0) throw new Error(`The configuration is not right:\n  ${wrong.join('\n  ')}`);

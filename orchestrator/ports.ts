@@ -1,6 +1,6 @@
 /** The doors of the control plane to the world, with their laws. Adapters implement them, composition roots join them. */
 import type {
-  AttemptView, BuildRequest, BuildView, CellInputs, PlanView, SourceView,
+  AttemptView, BuildRequest, BuildView, CellInputs, ImageView, PlanView, SourceView,
 } from './contract/api.ts';
 import type { EditPreview, EditPreviewRequest, EditRequest, EditView } from './contract/edits.ts';
 import type { ImportRequest, ImportView } from './contract/imports.ts';
@@ -9,7 +9,7 @@ import type { ReleaseOrder } from './contract/messages.ts';
 import type {
   LastWords, LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
 } from './contract/worker.ts';
-import type { CatalogueRow, Locked, Plan, PlanRow, PolicyLine, Tested } from './domain/plan.ts';
+import type { CatalogueRow, Locked, Plan, PlanRow, Policy, Tested, UnservedTarget } from './domain/plan.ts';
 import type { RespinOrigin } from './domain/edit-statement.ts';
 import type { ImportOrigin } from './domain/import-statement.ts';
 import type { Failure, Step } from './domain/failure.ts';
@@ -38,10 +38,26 @@ export interface BlobStore {
 /** Rows, policy and image records; reads images/ and what set-up has made. */
 export interface Catalogue {
   rows(): Promise<readonly CatalogueRow[]>;
-  policy(): Promise<readonly PolicyLine[]>;
+  policy(): Promise<Policy>;
   /** Rows whose images are on this farm, with their keys. */
   planRows(): Promise<readonly PlanRow[]>;
+  /** Targets of the grid that no row serves, each with the cause. */
+  unsupported(): Promise<readonly UnservedTarget[]>;
   image(name: string, key: string): Promise<{ name: string; key: string; tarSha256: string; bytes: number }>;
+}
+
+/**
+ * Images that are made when a build first needs them. Laws: an image that is being made is not begun again; one that
+ * could not be made is not tried again for limits.imageRetryMs.
+ */
+export interface Images {
+  /** Says how the images are; starts nothing. */
+  states(names: readonly string[]): Promise<readonly ImageView[]>;
+  /** Begins the making of what is missing; answers at once. */
+  make(names: readonly string[]): void;
+  /** Every image that is being made or could not be made. */
+  view(): readonly ImageView[];
+  stop(): void;
 }
 
 /** What the upstream index has of a project. Null when it has none (404). */

@@ -11,6 +11,7 @@ import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { dashboardFiles } from './adapters/dashboard-files.ts';
 import { prismaEdits } from './adapters/edits.ts';
 import { prismaImports } from './adapters/imports.ts';
+import { imageMaker } from './adapters/image-maker.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { indexStatements } from './adapters/index-statements.ts';
 import { liveOf } from './adapters/live.ts';
@@ -37,6 +38,7 @@ import { badgeRoutes } from './api/routes/badges.ts';
 import { dashboardRoutes } from './api/routes/dashboard.ts';
 import { editRoutes } from './api/routes/edits.ts';
 import { importRoutes } from './api/routes/imports.ts';
+import { imageRoutes } from './api/routes/images.ts';
 import { registerIndexRoutes } from './api/routes/index-routes.ts';
 import { dashboardDigest, dashboardFolder } from '../infra/setup/dashboard.ts';
 import { isLoopback, readConfig } from './config.ts';
@@ -51,6 +53,7 @@ const { pool } = database;
 const changes = openChanges(database);
 const blobs = folderBlobs(config.blobsFolder, pool);
 const catalogue = fileCatalogue({ imagesFolder: config.imagesFolder, cacheFolder: config.cacheFolder, blobs, pool });
+const images = imageMaker({ cacheFolder: config.cacheFolder, clock, environment: config.makingEnvironment, say });
 const authority = await openLocalAuthority({ folder: config.keysFolder, farmId: config.farmId, now: clock.now });
 const signer = localSigner({ authority, log: pgLogStore(pool) });
 const upstream = lateUpstream(async () => {
@@ -60,7 +63,7 @@ const upstream = lateUpstream(async () => {
 const pages = pageCache({ databaseUrl: config.databaseUrl, folder: join(config.home, 'pages'), planeId: randomUUID(), log: say });
 const workflows = temporalWorkflows(config.temporalAddress, config.sdistPool);
 const ports: BuildPorts = {
-  database, changes, blobs, workflows, catalogue, clock, resolve: { blobs, upstream, sdists: new Map() },
+  database, changes, blobs, workflows, catalogue, images, clock, resolve: { blobs, upstream, sdists: new Map() },
   records: prismaRecords({ database, changes, blobs }),
   builder: `wheelfarm ${version}`, index: `${config.url}/simple/`,
 };
@@ -88,7 +91,7 @@ const app = await makeApp({
   builds, attempts: prismaAttempts(ports), sources: prismaSources(ports), tallies: prismaTallies(database),
   door: prismaWorkerDoor(ports), onFault: say, live: liveOf(ports),
   pages: pageDoor,
-  more: [(server) => editRoutes(server, { edits }), (server) => importRoutes(server, { imports }), (server) => registerIndexRoutes(server, {
+  more: [(server) => imageRoutes(server, { images }), (server) => editRoutes(server, { edits }), (server) => importRoutes(server, { imports }), (server) => registerIndexRoutes(server, {
     pages, upstream, signer, blobs: composedBlobs(blobs, pool),
     statements: indexStatements(pool, { identity: signer.identity, issuer: signer.issuer }),
   }), (server) => dashboardRoutes(server, {
@@ -107,6 +110,7 @@ async function close(): Promise<void> {
   if (closing) return;
   closing = true;
   stopSweeper();
+  images.stop();
   await app.close();
   await pages.stop();
   await workflows.close();

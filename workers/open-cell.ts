@@ -62,7 +62,7 @@ export async function openCell(ports: OpenPorts): Promise<OpenCell> {
   ]);
   say('unpacking the sdist, making the build environment');
   const { buildSystem } = await step(ports, inputs,
-    { box, command: prepareCommand(source.filename), judge: judgePrepare });
+    { box, command: prepareCommand(source.filename, target), judge: judgePrepare });
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
   const hook = { buildSystem, target, sourceDateEpoch };
   const { environment } = await step(ports, inputs,
@@ -100,7 +100,7 @@ const emptyTar = new Uint8Array(1024);
  */
 async function fetchInputs(ports: OpenPorts, inputs: CellInputs, sdist: string): Promise<Fetched> {
   const { lock, cutoff, source } = inputs;
-  const order = { interpreterOf: null, cutoff };
+  const order = { interpreterOf: null, buildsFor: inputs.target, cutoff };
   if (lock.length > 0) {
     ports.say('fetching the locked requirements');
     const { installed, headers } = splitLock(lock);

@@ -1,7 +1,7 @@
 /** Build requirements: fetched in a box with network, shared by the cells of a release, put into the sealed box. */
 import type { BlobInput, ImageInput } from '../orchestrator/contract/worker.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
-import type { BuildSpec, SdistSpec } from '../orchestrator/contract/worker.ts';
+import type { BuildSpec, SdistSpec, TestSpec } from '../orchestrator/contract/worker.ts';
 import type { Box } from './backend/types.ts';
 import type { Fetched } from './fetch-store.ts';
 import type { Scope } from './scope.ts';
@@ -66,15 +66,16 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   const { spec } = scope;
   const file = await scope.lease.input(spec.source);
   const { image, cutoff } = spec;
-  const first = await fetchOnce(scope, ['requires', image.key, spec.source.sha256, cutoff],
-    { sdist: spec.source.filename, interpreterOf: null, cutoff }, { blob: spec.source, file });
+  const own = ownInterpreter(spec);
+  const first = await fetchOnce(scope, ['requires', image.key, spec.source.sha256, cutoff, ...own],
+    { sdist: spec.source.filename, interpreterOf: null, buildsFor: target, cutoff }, { blob: spec.source, file });
   const box = await scope.open(image, 'sealed');
   await putIn(box, scope, file, first.bundle);
-  const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename), judgePrepare);
+  const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename, target), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
   const hook = { buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch };
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
-  const lock = [...first.lock, ...(await addRequired(scope, box, requires, first.lock))];
+  const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);
   return { box, buildSystem, lock: [...lock, ...headers] };
 }
@@ -105,19 +106,26 @@ async function addTargetHeaders(
 
 /** Fetches and installs what the hook asks for beside what is there; answers the files that came. */
 async function addRequired(
-  scope: Scope<Sourced>, box: Box, requires: readonly string[], lock: readonly Locked[],
+  scope: Scope<Sourced>, box: Box,
+  { requires, lock, target }: { requires: readonly string[]; lock: readonly Locked[]; target: string | null },
 ): Promise<readonly Locked[]> {
   const { image, cutoff } = scope.spec;
   if (requires.length === 0) return [];
-  const key = ['more', image.key, cutoff, ...requires.toSorted(), ...lock.map(({ sha256 }) => sha256).toSorted()];
+  const key = ['more', image.key, cutoff, ...ownInterpreter(scope.spec), ...requires.toSorted(), ...lock.map(({ sha256 }) => sha256).toSorted()];
   const more = await fetchOnce(scope, key,
-    { requirements: requires, lock, interpreterOf: null, cutoff }, null);
+    { requirements: requires, lock, interpreterOf: null, buildsFor: target, cutoff }, null);
   const have = new Set(lock.map(({ filename }) => filename));
   const added = more.lock.filter(({ filename }) => !have.has(filename));
   if (added.length === 0 || more.bundle === null) return [];
   await box.put([{ path: place.bundle, bytes: { file: more.bundle } }]);
-  await scope.step(box, prepareCommand(null), judgePrepare);
+  await scope.step(box, prepareCommand(null, target), judgePrepare);
   return added;
+}
+
+/** The interpreter of the row in its image, where it has one: cells of such an image share no requirements. */
+export function ownInterpreter(spec: BuildSpec | TestSpec | SdistSpec): readonly string[] {
+  const path = 'row' in spec ? spec.row?.['interpreter'] : undefined;
+  return typeof path === 'string' ? [path] : [];
 }
 
 /** Starts a box ahead while the requirements are fetched. */

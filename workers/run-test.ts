@@ -6,7 +6,7 @@ import type { FailureCode } from '../orchestrator/domain/failure.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
 import type { Box } from './backend/types.ts';
 import { delivered } from './delivery.ts';
-import { bundleBytesMax } from './requirements.ts';
+import { bundleBytesMax, ownInterpreter } from './requirements.ts';
 import { inLease } from './scope.ts';
 import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
 import { inputPath, place } from './steps/box-layout.ts';
@@ -72,7 +72,9 @@ async function testNative(scope: Scope<TestSpec>, tools: Box, wheel: string): Pr
     ...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: { file: wheel } },
     { path: place.bundle, bytes: { file: bundle } },
   ]);
-  return scope.step(box, nativeTestCommand({ wheel: spec.wheel.filename, msMax: limits.stepMsMax.test }), judgeTest);
+  return scope.step(box, nativeTestCommand({
+    wheel: spec.wheel.filename, msMax: limits.stepMsMax.test, python: ownInterpreter(spec)[0],
+  }), judgeTest);
 }
 
 /** The box of the tool image unpacks, which runs nothing of the wheel; the foreign machine only imports. */
@@ -84,5 +86,5 @@ async function testForeign(scope: Scope<TestSpec>, tools: Box): Promise<TestResu
   await tools.take(place.siteTar, site, bundleBytesMax);
   const box = await scope.open(spec.image, 'sealed');
   await box.put([...scope.ports.scripts, { path: place.siteTar, bytes: { file: site } }]);
-  return scope.step(box, importsCommand(imports, limits.stepMsMax.test), judgeTest);
+  return scope.step(box, importsCommand(imports, limits.stepMsMax.test, ownInterpreter(spec)[0]), judgeTest);
 }

@@ -7,10 +7,11 @@ import type { Env, Places } from './places.ts';
 /** Node's names of the machines of architectures.json. */
 const hosts: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64' };
 
-/** Machines whose programs the images hold and this machine does not run by itself. */
+/** Machines whose programs the default images hold and this machine does not run by itself. */
 async function foreignMachines(): Promise<string[]> {
-  const { readRecipes } = await import('../../images/recipes.ts');
-  const machines = new Set([...readRecipes().values()].map(({ architecture }) => architecture));
+  const { defaultImages, readRecipes } = await import('../../images/recipes.ts');
+  const recipes = readRecipes();
+  const machines = new Set(defaultImages().flatMap((name) => recipes.get(name)?.architecture ?? []));
   machines.delete(hosts[process.arch] ?? '');
   return [...machines];
 }
@@ -32,21 +33,23 @@ export function binfmtPart(_places: Places, _env: Env): SetupPart {
   };
 }
 
-/** The images of recipes.json; the record beside an image says from which recipe it was made. */
+/** The images of the default targets; others are made when a build first needs them. The record beside an image says from which recipe it was made. */
 export function imagesPart(places: Places, env: Env): SetupPart {
   return {
-    name: 'images', what: 'build and test images', size: '3 GB on disk', expectedSeconds: 300,
+    name: 'images', what: 'build and test images of the default targets', size: '3 GB on disk', expectedSeconds: 300,
     needs: ['docker', 'binfmt'], purpose: 'build',
     async check() {
-      const { readRecipes, recipeDigest } = await import('../../images/recipes.ts');
-      const lacking = [...readRecipes()].filter(([name, recipe]) => !isMade(places, name, recipeDigest(recipe)));
+      const { defaultImages, readRecipes, recipeDigest } = await import('../../images/recipes.ts');
+      const wanted = new Set(defaultImages());
+      const lacking = [...readRecipes()].filter(([name, recipe]) => wanted.has(name) && !isMade(places, name, recipeDigest(recipe)));
       const names = lacking.map(([name]) => name).join(', ');
-      return lacking.length === 0 ? there('all recipes are made') : missing(`not made: ${names}`, 'Run: ./farm setup');
+      return lacking.length === 0 ? there('all are made; others follow when a build needs them') : missing(`not made: ${names}`, 'Run: ./farm setup');
     },
     async install(say) {
       const { ensureImages } = await import('../../images/make.ts');
+      const { defaultImages } = await import('../../images/recipes.ts');
       await ensureImages({
-        names: [], cacheFolder: places.cache,
+        names: defaultImages(), cacheFolder: places.cache,
         onProgress: (progress: Progress) => say([progress.image, progress.step, progress.note].filter(Boolean).join(' ')),
         ...(env.WHEELFARM_DEBIAN_MIRROR ? { debianMirror: env.WHEELFARM_DEBIAN_MIRROR } : {}),
       });

@@ -17,8 +17,8 @@ export interface Screen { readonly isTTY?: boolean; readonly columns?: number; w
 /** How often a part that takes long says so where there is no terminal. @unit milliseconds */
 const plainEveryMs = 15_000;
 
-/** Writes what is installed, its size, expected time and elapsed time. */
-export function progressOn(screen: Screen, now: () => number = Date.now): Progress {
+/** Writes what is installed, its size, expected time and elapsed time. `head` begins every lasting line. */
+export function progressOn(screen: Screen, now: () => number = Date.now, head = 'set-up'): Progress {
   const running = new Map<string, Running>();
   const live = screen.isTTY === true;
   const line = (text: string): void => { screen.write(`${live ? '\r\x1b[K' : ''}${text}\n`); };
@@ -27,14 +27,14 @@ export function progressOn(screen: Screen, now: () => number = Date.now): Progre
     screen.write(`\r\x1b[K${words.slice(0, (screen.columns ?? 100) - 1)}`);
   };
   const tell = (): void => {
-    for (const one of running.values()) line(`set-up  ${one.part.name.padEnd(9)}  ${plainWords(one, now())}`);
+    for (const one of running.values()) line(`${head}  ${one.part.name.padEnd(9)}  ${plainWords(one, now())}`);
   };
   const timer = setInterval(live ? draw : tell, live ? 500 : plainEveryMs);
   return {
     begin(part) {
       running.set(part.name, { part, since: now(), words: '' });
       const about = part.expectedSeconds > 1 ? `about ${duration(part.expectedSeconds)}` : '';
-      line(`set-up  ${part.name.padEnd(9)}  ${[part.what, part.size, about].filter(Boolean).join(', ')}`);
+      line(`${head}  ${part.name.padEnd(9)}  ${[part.what, part.size, about].filter(Boolean).join(', ')}`);
     },
     say(part, words) {
       const one = running.get(part.name);
@@ -43,7 +43,7 @@ export function progressOn(screen: Screen, now: () => number = Date.now): Progre
     end(part, error) {
       const took = duration((now() - (running.get(part.name)?.since ?? now())) / 1000);
       running.delete(part.name);
-      line(`set-up  ${part.name.padEnd(9)}  ${error ? `stopped after ${took}: ${error.message}` : `done in ${took}`}`);
+      line(`${head}  ${part.name.padEnd(9)}  ${error ? `stopped after ${took}: ${error.message}` : `done in ${took}`}`);
     },
     close() {
       clearInterval(timer);

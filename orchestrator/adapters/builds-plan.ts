@@ -1,10 +1,13 @@
 import type { BuildRequest, PlanView } from '../contract/api.ts';
 import { buildQueue, testQueue, type CellRef, type ReleaseOrder } from '../contract/messages.ts';
-import { projectWishes } from '../domain/cell-options.ts';
-import { fail, type Failure } from '../domain/failure.ts';
-import { canonicalText, matchesGlob, orderCells, planBuild, planCore, type Plan, type PlanCell, type PlanRow } from '../domain/plan.ts';
+import { projectWishes, type CellOptions } from '../domain/cell-options.ts';
+import { fail, failure, FarmError, type Failure } from '../domain/failure.ts';
+import {
+  canonicalText, chosenBy, orderCells, planBuild, planCore, policyOf, type Plan, type PlanCell, type PlanRow,
+} from '../domain/plan.ts';
 import { allowsPython } from '../domain/version.ts';
-import type { Catalogue } from '../ports.ts';
+import type { Catalogue, Images } from '../ports.ts';
+import { place, type Placement } from './builds-images.ts';
 import type { Resolved } from './builds-resolve.ts';
 import type { Build, Cell } from './prisma/client/client.ts';
 import type { Database, Tx } from './prisma/database.ts';
@@ -16,6 +19,8 @@ export interface Draft {
   readonly plan: Plan;
   readonly coreSha256: string;
   readonly resolved: Resolved;
+  /** How the candidate rows stand on this farm; null where nothing makes images. */
+  readonly placement: Placement | null;
 }
 
 /**
@@ -23,30 +28,51 @@ export interface Draft {
  * @errors FARM_IMAGE_MISSING, FARM_TARGETS_EMPTY, FARM_REQUIRES_PYTHON, FARM_OPTION_WRONG, FARM_ALL_SKIPPED
  */
 export async function draftPlan(
-  catalogue: Catalogue, resolved: Resolved, order: { readonly request: BuildRequest; readonly builder: string },
+  { catalogue, images }: { readonly catalogue: Catalogue; readonly images?: Images | undefined }, resolved: Resolved,
+  order: { readonly request: BuildRequest; readonly builder: string },
 ): Promise<Draft> {
-  const [rows, policy] = await Promise.all([catalogue.planRows(), catalogue.policy()]);
   const { project, displayName, version, source, requiresPython } = resolved;
+  const [all, grid, farmPolicy] = await Promise.all([catalogue.rows(), catalogue.unsupported(), catalogue.policy()]);
+  const policy = policyOf(farmPolicy, project, resolved.policy);
   const globs = order.request.targets;
   const wishes = projectWishes(resolved.settings);
+  const optionsOf = (target: string): CellOptions => {
+    const read = wishes.of(target);
+    return read.ok ? read.value : fail('FARM_OPTION_WRONG', 'plan', { ...read.error });
+  };
+  const chosen = chosenBy(globs, policy);
+  const inGrid = [...all, ...grid].filter(({ target }) => chosen(target));
+  const what = `${project}==${version}`;
+  if (inGrid.length === 0) fail('FARM_TARGETS_EMPTY', 'plan', { globs: (globs.length > 0 ? globs : policy.default).join(' '), what });
+  const accepts = (python: string): boolean => allowsPython(requiresPython, python);
+  const asked = all.filter((row) => chosen(row.target) && accepts(row.python)).map((row) => ({ row, skipped: optionsOf(row.target).skipped }));
+  const wanted = asked.filter(({ skipped }) => !skipped).map(({ row }) => row);
+  const left = asked.flatMap(({ row: { target, python }, skipped }) => (skipped ? [{ target, python, skipped }] : []));
+  const placement = images ? await place(images, wanted) : null;
+  const made = await catalogue.planRows();
+  const isReady = new Set(placement?.ready.map(nameOf));
+  const rows = placement
+    ? [...made.filter((row) => isReady.has(nameOf(row))), ...placement.coming.map((row): PlanRow => ({ ...row, imageKey: '', testImageKey: null }))]
+    : made;
+  if (rows.length === 0 && !placement) fail('FARM_IMAGE_MISSING', 'plan', { image: 'of every row' });
   const plan = planBuild({
     project, displayName, version, source, builder: order.builder, cutoff: '', globs, rows, policy,
-    allowsPython: (python) => allowsPython(requiresPython, python), unsupported: wishes.unsupported,
-    optionsOf: (target) => {
-      const read = wishes.of(target);
-      return read.ok ? read.value : fail('FARM_OPTION_WRONG', 'plan', { ...read.error });
-    },
+    grid: [...left, ...placement?.refused ?? [], ...grid], allowsPython: accepts,
+    unsupported: wishes.unsupported, optionsOf,
   });
-  if (rows.length === 0) fail('FARM_IMAGE_MISSING', 'plan', { image: 'of every row' });
-  const what = `${project}==${version}`;
-  if (!rows.some((row) => globs.length === 0 || globs.some((glob) => matchesGlob(glob, row.target)))) {
-    fail('FARM_TARGETS_EMPTY', 'plan', { globs: globs.join(' '), what });
-  }
   if (plan.cells.length === 0) fail('FARM_REQUIRES_PYTHON', 'plan', { project, requires: requiresPython ?? '' });
-  if (plan.cells.every(({ skipped }) => skipped)) {
-    fail('FARM_ALL_SKIPPED', 'plan', { why: [...new Set(plan.cells.map(({ skipped }) => skipped?.message ?? ''))].join(' ') });
-  }
-  return { plan, coreSha256: sha256Of(planCore(plan)), resolved };
+  if (plan.cells.every(({ skipped }) => skipped)) throw new FarmError(whyNothing(plan));
+  return { plan, coreSha256: sha256Of(planCore(plan)), resolved, placement };
+}
+
+const nameOf = (row: { readonly target: string; readonly image: string }): string => `${row.target} ${row.image}`;
+
+/** A plan of nothing: the cause that all cells have in common, else a list of them. */
+function whyNothing({ cells }: Plan): Failure {
+  const causes = cells.flatMap(({ skipped }) => skipped ?? []);
+  const [first] = causes;
+  const common = first && first.code !== 'FARM_TARGET_SKIPPED' && causes.every(({ code }) => code === first.code);
+  return common ? first : failure('FARM_ALL_SKIPPED', 'plan', { why: [...new Set(causes.map(({ message }) => message))].join(' ') });
 }
 
 /** The plan with the cut-off of the newest equal one, else `now`: an unchanged plan keeps its digest. */
@@ -117,10 +143,12 @@ export async function planView(database: Database, draft: Draft, now: string): P
     cells: plan.cells.map(({ target, tier, rows, skipped }) => ({
       target, tier, state: known.get(target)?.state ?? (skipped ? 'unsupported' : 'queued'), why: skipped?.message ?? null,
       rows: rows.map(({ image, imageKey, build, test, floor, buildPool }) => ({ image, imageKey, build, test, floor, buildPool })),
+      passed: [...draft.placement?.passed.get(target) ?? []],
       expectedMs: expected.get(target)?.ms ?? null, expectedBytes: expected.get(target)?.bytes ?? null,
     })),
     unchanged: cells.length > 0 && last !== null && last.state !== 'running'
       && !cells.some((cell) => needsWork(cell, false)) && !needsPublishing(last),
+    images: [...draft.placement?.lacking ?? []],
   };
 }
 

@@ -1,7 +1,7 @@
 import { fail, FarmError } from '../domain/failure.ts';
 import { parseSdistFilename, parseWheelFilename } from '../domain/filename.ts';
 import { normalizeName, parseName } from '../domain/names.ts';
-import type { PlanSource } from '../domain/plan.ts';
+import type { PlanSource, Policy, PolicyLine } from '../domain/plan.ts';
 import { compareVersions, newestVersion, parseVersion, type Version } from '../domain/version.ts';
 import type { BlobStore, Upstream, UpstreamFileView, UpstreamProject } from '../ports.ts';
 import { readSdist, type Sdist } from './archive/sdist.ts';
@@ -13,6 +13,8 @@ export interface Resolved {
   readonly version: string;
   readonly requiresPython: string | null;
   readonly source: PlanSource;
+  /** `default` and `tiers` of [tool.wheelfarm] in its pyproject.toml. */
+  readonly policy?: Partial<Policy>;
   readonly upstreamFiles: readonly string[];
   /** The parsed pyproject.toml of the sdist, empty where there is none. */
   readonly settings: Readonly<Record<string, unknown>>;
@@ -79,8 +81,30 @@ export async function resolveSdist(
       hasNativeSource: sdist.hasNativeSource,
       upstreamPure: wheels.some((filename) => filename.endsWith('-none-any.whl')),
     },
+    policy: policyIn(sdist.settings),
     upstreamFiles: files.map((file) => file.filename).toSorted(), settings: sdist.settings,
   };
+}
+
+/**
+ * What a project says of its own targets: `[tool.wheelfarm]` with `default = ["cp313-*"]` and
+ * `tiers = [{targets = "*-manylinux_armv7l", tier = 3}]`. Pure.
+ * @errors FARM_PYPROJECT_BROKEN for anything else under these two names
+ */
+export function policyIn(settings: Readonly<Record<string, unknown>>): Partial<Policy> {
+  const table = (settings['tool'] as { wheelfarm?: { default?: unknown; tiers?: unknown } } | undefined)?.wheelfarm;
+  const wrong = (why: string): never => fail('FARM_PYPROJECT_BROKEN', 'sdist', { why: `[tool.wheelfarm] ${why}` });
+  const texts = (value: unknown): value is string[] => Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === 'string');
+  const isLine = (value: unknown): value is PolicyLine => {
+    const { targets, tier, ...rest } = Object(value) as Record<string, unknown>;
+    return typeof targets === 'string' && (tier === 1 || tier === 2 || tier === 3) && Object.keys(rest).length === 0;
+  };
+  const { default: own, tiers } = table ?? {};
+  if (own !== undefined && !texts(own)) return wrong('default is no list of target globs');
+  if (tiers !== undefined && !(Array.isArray(tiers) && tiers.every(isLine))) {
+    return wrong('tiers is no list of {targets = "GLOB", tier = 1, 2 or 3}');
+  }
+  return { ...(own ? { default: own } : {}), ...(tiers ? { tiers } : {}) };
 }
 
 /** Reads an sdist once for each digest. @errors FARM_SDIST_*, FARM_PYPROJECT_BROKEN */

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildRequest, BuildView } from '../contract/api.ts';
 import { fail } from '../domain/failure.ts';
-import type { Builds, Catalogue, Clock, Records } from '../ports.ts';
+import type { Builds, Catalogue, Clock, Images, Records } from '../ports.ts';
+import { mustBeMade } from './builds-images.ts';
 import { draftPlan, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
 import { resolveSdist, resolveWhat } from './builds-resolve.ts';
 import { sdistOfSource, type SourcePorts } from './builds-sources.ts';
@@ -12,6 +13,8 @@ import { buildViews } from './prisma/views.ts';
 
 export interface BuildPorts extends SourcePorts {
   readonly catalogue: Catalogue;
+  /** Makes images that a build needs first; absent where every image is there from the start. */
+  readonly images?: Images;
   readonly clock: Clock;
   readonly records: Records;
   /** `wheelfarm 0.1.0`: part of every attempt key. */
@@ -31,7 +34,9 @@ export function prismaBuilds(ports: BuildPorts): Builds {
   return {
     plan: async (request) => planView(database, await draft(ports, request), wholeSecond(ports.clock.now())),
     async start(request) {
-      const { buildId, started } = await record(ports, await draft(ports, request), request);
+      const drafted = await draft(ports, request);
+      if (ports.images && drafted.placement) mustBeMade(ports.images, drafted.placement.lacking);
+      const { buildId, started } = await record(ports, drafted, request);
       if (started) await startWorkflow(ports, buildId);
       return view(buildId, started);
     },
@@ -61,7 +66,7 @@ async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft> {
   const resolved = request.source
     ? await resolveSdist(ports.resolve, await sdistOfSource(ports, request.source))
     : await resolveWhat(ports.resolve, request.what);
-  return draftPlan(ports.catalogue, resolved, { request, builder: ports.builder });
+  return draftPlan(ports, resolved, { request, builder: ports.builder });
 }
 
 /**

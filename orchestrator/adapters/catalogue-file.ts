@@ -2,7 +2,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
 import { fail } from '../domain/failure.ts';
-import type { CatalogueRow, PlanRow, PolicyLine } from '../domain/plan.ts';
+import { expandUnsupported, type UnsupportedLine } from '../domain/unsupported.ts';
+import { pypaRows, type Pinned } from '../domain/pypa.ts';
+import type { CatalogueRow, PlanRow, Policy } from '../domain/plan.ts';
 import type { BlobStore, Catalogue } from '../ports.ts';
 
 /** What set-up writes beside an image's root tar. Other members are kept as they are. */
@@ -71,10 +73,14 @@ export function fileCatalogue({ imagesFolder, cacheFolder, blobs, pool }: Catalo
     );
   }
 
-  const rows = (): Promise<readonly CatalogueRow[]> => readJson('catalogue.json');
+  // Upstream's images come first among a target's candidates.
+  const rows = async (): Promise<readonly CatalogueRow[]> => {
+    const pinned = await readJson<Pinned | null>('pypa/pinned.json').catch(absent(null));
+    return [...pinned ? pypaRows(pinned) : [], ...await readJson<readonly CatalogueRow[]>('catalogue.json')];
+  };
   return {
     rows,
-    policy: async () => (await readJson<{ readonly tiers: readonly PolicyLine[] }>('policy.json')).tiers,
+    policy: () => readJson<Policy>('policy.json'),
     async planRows() {
       const [all, made] = await Promise.all([rows(), images()]);
       return all.flatMap((row): PlanRow[] => {
@@ -83,6 +89,10 @@ export function fileCatalogue({ imagesFolder, cacheFolder, blobs, pool }: Catalo
         if (!image || testImage === undefined) return [];
         return [{ ...row, imageKey: image.key, testImageKey: testImage?.key ?? null }];
       });
+    },
+    async unsupported() {
+      const lines = await readJson<readonly UnsupportedLine[]>('unsupported.json').catch(absent([]));
+      return expandUnsupported(lines, new Set((await rows()).map(({ target }) => target)));
     },
     async image(name, key) {
       await images();
@@ -95,3 +105,9 @@ export function fileCatalogue({ imagesFolder, cacheFolder, blobs, pool }: Catalo
     },
   };
 }
+
+/** A catalogue of its own (FARM_IMAGES) need not have a grid, nor upstream's images. */
+const absent = <T>(instead: T) => (error: NodeJS.ErrnoException): T => {
+  if (error.code === 'ENOENT') return instead;
+  throw error;
+};

@@ -5,6 +5,7 @@ import { farmNames } from '../domain/statement.ts';
 import { clientOf, type ApiClient } from './api-client.ts';
 import type { Command, Context } from './command.ts';
 import { ensureUp } from './group/raise.ts';
+import { withImages } from './images.ts';
 import { readAsked, requestOf, type Asked } from './order.ts';
 import { failureOf } from './print-error.ts';
 import { exitStatus, jsonFailure, jsonResult, resultLines } from './result.ts';
@@ -13,10 +14,10 @@ import { LiveTable } from './table.ts';
 export const command: Command = {
   usage: 'build WHAT [--targets GLOB…] [--json] [--again]',
   help: [
-    'Builds a release for every target, tests, signs and publishes it, and says what is covered and what is not.',
+    'Builds a release for the default targets, tests, signs and publishes it, and says what is covered and what is not.',
     'Starts the farm when it is not up. Ctrl-C cancels the build.', '',
     '  WHAT            name, name==version, a folder, or an sdist file',
-    '  --targets GLOB  only these targets, for example "cp313-*" or cp311-manylinux_aarch64',
+    '  --targets GLOB  these targets instead, for example "cp313-*" or cp311-manylinux_aarch64; "*" is the whole grid',
     '  --json          the last line is one object {project, version, index, cells: […]}',
     '  --again         build failed cells again, also those whose failure was the project’s',
   ],
@@ -47,7 +48,7 @@ async function build(context: Context, asked: Asked): Promise<number> {
   };
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
   const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), stop.signal);
-  const started = await client.post<BuildView>('/builds', request);
+  const started = await withImages({ client, err: context.err, signal: stop.signal }, () => client.post<BuildView>('/builds', request));
   running = started.id;
   // Asked for while the farm was planning: nobody else would end the build.
   if (stop.signal.aborted && started.state === 'running') cancel(running);

@@ -5,7 +5,7 @@ import type { Command } from './command.ts';
 import { ensureUp } from './group/raise.ts';
 import { readAsked, requestOf } from './order.ts';
 import { printable } from './printable.ts';
-import { unsupportedLines } from './result.ts';
+import { leftLines, unsupportedLines } from './result.ts';
 import { duration, size } from './table.ts';
 
 const tiers = ['', 'required', 'wanted', 'best effort'];
@@ -33,15 +33,21 @@ export function planLines(plan: PlanView): string[] {
   return [
     `${plan.project} ${plan.version}: ${plan.cells.length} cells from ${plan.sdist.filename} (${size(plan.sdist.bytes)}, sha256 ${plan.sdist.sha256})`,
     `plan ${plan.sha256}; requirements released until ${plan.cutoff}; SOURCE_DATE_EPOCH ${plan.sourceDateEpoch}`,
-    ...plan.cells.map((cell) => cellLine(cell, width)), ...unsupportedLines(plan.unsupported),
+    ...plan.cells.filter(({ state }) => state !== 'unsupported').map((cell) => cellLine(cell, width)),
+    ...leftLines(plan.cells.flatMap(({ target, why }) => (why === null ? [] : [{ target, why }]))),
+    ...unsupportedLines(plan.unsupported),
+    ...plan.images.map(({ name, state, expectedBytes, expectedSeconds }) =>
+      `  image ${name} is ${state === 'making' ? 'being made' : 'made first'}: ${size(expectedBytes)}, about ${expectedSeconds} s on two free cores`),
     plan.unchanged ? 'Every cell has ended under this plan: ./farm build builds nothing.' : 'Build it: ./farm build',
+    'Without --targets a build has the default ones of images/policy.json; --targets "*" has the whole grid.',
   ].map(printable);
 }
 
 function cellLine(cell: Static<typeof PlanCellView>, width: number): string {
-  if (cell.why !== null) return `  ${cell.target.padEnd(width)}  ${(tiers[cell.tier] ?? '').padEnd(11)} ${cell.state.padEnd(10)} ${cell.why}`;
-  const rows = cell.rows.map((row) => `${row.image}@${row.imageKey.slice(0, 12)} ${row.build}, test ${row.test}, ${row.floor}`);
+  const rows = cell.rows.map((row) =>
+    `${row.image}@${row.imageKey.slice(0, 12) || 'not made'} ${row.build}, test ${row.test}, ${row.floor}`);
+  const passed = cell.passed.map(({ image, why }) => `; not ${image}: ${why}`).join('');
   const expected = cell.expectedMs === null ? 'no history'
     : `about ${duration(cell.expectedMs)}${cell.expectedBytes === null ? '' : `, ${size(cell.expectedBytes)}`}`;
-  return `  ${cell.target.padEnd(width)}  ${(tiers[cell.tier] ?? '').padEnd(11)} ${cell.state.padEnd(10)} ${rows.join(' | ')}; ${expected}`;
+  return `  ${cell.target.padEnd(width)}  ${(tiers[cell.tier] ?? '').padEnd(11)} ${cell.state.padEnd(10)} ${rows.join(' | ')}; ${expected}${passed}`;
 }

@@ -27,7 +27,8 @@ export const exitStatus = (view: BuildView): number =>
 /** The last page of a build: coverage, failures with cause and next step, lines to paste. */
 export function resultLines(view: BuildView, trust: { identity: string; issuer: string; fingerprint: string }): string[] {
   return [
-    '', ...headLines(view), '', ...coverageLines(view), ...noteLines(view), ...unsupportedLines(view.unsupported ?? []), ...failureLines(view),
+    '', ...headLines(view), '', ...coverageLines(view), ...gapLines(view), ...noteLines(view), ...unsupportedLines(view.unsupported ?? []),
+    ...failureLines(view),
     ...(view.state === 'succeeded' ? ['', ...pasteLines(view, trust)] : []),
   ].map(printable);
 }
@@ -48,7 +49,8 @@ function coverageLines(view: BuildView): string[] {
   const seen = compareCoverage(view.published, view.upstreamFiles, wanted);
   const parts = [`Coverage: upstream ${seen.upstreamWheels} wheels, farm ${seen.farmWheels}`];
   if (seen.fresh.length > 0) parts.push(`new: ${grouped(seen.fresh)}`);
-  const failed = seen.missing.filter((target) => wanted.includes(target));
+  const unsupported = new Set(view.cells.filter(({ state }) => state === 'unsupported').map(({ target }) => target));
+  const failed = seen.missing.filter((target) => wanted.includes(target) && !unsupported.has(target));
   const unplanned = seen.missing.filter((target) => !wanted.includes(target));
   if (failed.length > 0) parts.push(`missing: ${failed.map((target) => `${target} (${because(view, target)})`).join(', ')}`);
   const lines = [parts.join('; ')];
@@ -64,6 +66,27 @@ function because(view: BuildView, target: string): string {
   return cell?.failure?.code ?? cell?.testFailure?.code ?? cell?.state ?? 'not planned';
 }
 
+const tierWords = ['', 'required', 'wanted', 'best effort'];
+
+/** Targets without a good wheel: what keeps a release from its index, and what does not. */
+function gapLines(view: BuildView): string[] {
+  const bad = view.cells.filter((cell) => ['failed', 'cancelled', 'blocked'].includes(cell.state) || cell.tested === 'failed');
+  if (bad.length === 0) return [];
+  const words = bad.map((cell) => `${cell.target} (${tierWords[cell.tier] ?? ''}: ${because(view, cell.target)})`);
+  return [`Gaps: ${words.join(', ')}${view.state === 'succeeded' ? '; no required target is among them' : ''}`];
+}
+
+/** Targets that are not built from the start, one line for each cause. Pure. */
+export function leftLines(cells: readonly { readonly target: string; readonly why: string }[]): string[] {
+  const causes = Map.groupBy(cells, ({ target, why }) => why.replace(`${target} is not supported here: `, 'not supported here: '));
+  return [...causes].map(([why, those]) => {
+    const shown = those.length > unsupportedShownMax ? `${those.length} targets` : grouped(those.map(({ target }) => target));
+    return `Not built: ${shown}: ${why}`;
+  });
+}
+
+const unsupportedShownMax = 12;
+
 function noteLines(view: BuildView): string[] {
   const notes = new Map<string, string[]>();
   for (const cell of view.cells) for (const note of cell.notes) notes.set(note, [...(notes.get(note) ?? []), cell.target]);
@@ -77,10 +100,10 @@ export const unsupportedLines = (unsupported: NonNullable<BuildView['unsupported
 
 /** A cell that was never to be built says why on one line; it is no failure of the release. */
 function failureLines(view: BuildView): string[] {
-  const left = view.cells.filter((cell) => cell.state === 'unsupported' && cell.failure);
-  const causes = Map.groupBy(left, (cell) => cell.failure?.message ?? '');
+  const left = view.cells.flatMap(({ target, state, failure }) =>
+    (state === 'unsupported' && failure ? [{ target, why: failure.message }] : []));
   return [
-    ...[...causes].map(([message, cells]) => `Not built: ${grouped(cells.map(({ target }) => target))}: ${message}`),
+    ...leftLines(left),
     ...view.cells.filter((cell) => cell.state !== 'unsupported').flatMap((cell) => failuresOf(view, cell)),
   ];
 }

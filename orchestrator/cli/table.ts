@@ -40,22 +40,25 @@ export function elapsed(cell: CellView, now: number): number | null {
  * @shape now is milliseconds since 1970, so that the same view and time give the same lines
  */
 export function tableLines(view: BuildView, now: number): string[] {
-  const width = Math.max(...view.cells.map((cell) => cell.target.length), 6);
-  const done = view.cells.filter((cell) => !['queued', 'running'].includes(cell.state)).length;
-  const lines = view.cells.map((cell) => {
+  const shown = view.cells.filter(({ state }) => state !== 'unsupported');
+  const without = view.cells.length - shown.length;
+  const width = Math.max(...shown.map((cell) => cell.target.length), 6);
+  const done = shown.filter((cell) => !['queued', 'running'].includes(cell.state)).length;
+  const lines = shown.map((cell) => {
     const ms = elapsed(cell, now);
     const time = ms === null ? '' : duration(ms);
     const again = cell.attempts > 1 ? ` (attempt ${cell.attempts})` : '';
     const bytes = cell.bytes === null ? '' : size(cell.bytes);
     return `  ${marks[cell.state] ?? '?'} ${cell.target.padEnd(width)}  ${words(cell).padEnd(24)} ${time.padStart(9)} ${bytes.padStart(8)}${again}`.trimEnd();
   });
-  return [`${view.displayName} ${view.version}: ${done} of ${view.cells.length} cells, ${duration(now - Date.parse(view.startedAt))}`, ...lines];
+  return [`${view.displayName} ${view.version}: ${done} of ${shown.length} cells, ${duration(now - Date.parse(view.startedAt))}`, ...lines,
+    ...without > 0 ? [`  – ${without} targets of the grid are unsupported here`] : []];
 }
 
 /** What changed between two views, a line for each cell: for logs and other places that are not a terminal. */
 export function changeLines(before: BuildView | null, after: BuildView, now: number): string[] {
   const seen = new Map(before?.cells.map((cell) => [cell.target, words(cell)]) ?? []);
-  return after.cells.filter((cell) => cell.state !== 'queued' && seen.get(cell.target) !== words(cell)).map((cell) => {
+  return after.cells.filter((cell) => cell.state !== 'queued' && cell.state !== 'unsupported' && seen.get(cell.target) !== words(cell)).map((cell) => {
     const ms = elapsed(cell, now);
     return `${cell.target}: ${words(cell)}${ms === null ? '' : ` (${duration(ms)})`}`;
   });

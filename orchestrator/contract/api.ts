@@ -9,6 +9,7 @@
  *   POST   /api/sources/:id/cancel               -> 202, ends the making of an sdist
  *   POST   /api/plans                            BuildRequest -> PlanView            (starts nothing)
  *   POST   /api/builds                           BuildRequest -> BuildView           (201 started, 200 nothing to build)
+ *   GET    /api/images                           ImageView[] that are being made or could not be made
  *   GET    /api/builds?limit=                    BuildView[] newest first
  *   GET    /api/builds/:id                       BuildView
  *   GET    /api/builds/:id/events                server-sent events: `build` with a BuildView, on every change
@@ -80,14 +81,29 @@ export const BuildView = Type.Object({
 });
 export type BuildView = Static<typeof BuildView>;
 
+/** An image of the catalogue: there, or how its making goes. */
+export const ImageView = Type.Object({
+  name: Type.String(),
+  state: Type.Union([Type.Literal('made'), Type.Literal('missing'), Type.Literal('making'), Type.Literal('failed')]),
+  /** What its recipe lets expect on two free cores. */
+  expectedSeconds: Type.Integer(), expectedBytes: Type.Integer(),
+  /** Since the making began; 0 where none goes on. */
+  seconds: Type.Integer(),
+  /** What is being done, or why it failed. */
+  note: Type.String(),
+});
+export type ImageView = Static<typeof ImageView>;
+
 export const PlanCellView = Type.Object({
   target: Type.String(), tier: Type.Integer(), state: Type.String(),
-  /** Why the project does not want it built; null where it does. */
+  /** Why it is not built: the project does not want it, or nothing here can; null where it is. */
   why: Type.Union([Type.String(), Type.Null()]),
   rows: Type.Array(Type.Object({
     image: Type.String(), imageKey: Type.String(), build: Type.String(), test: Type.String(), floor: Type.String(),
     buildPool: Type.String(),
   })),
+  /** Candidate rows that are not taken, each with the cause. */
+  passed: Type.Array(Type.Object({ image: Type.String(), why: Type.String() })),
   /** From earlier attempts of this target; null without history. */
   expectedMs: Type.Union([Type.Integer(), Type.Null()]),
   expectedBytes: Type.Union([Type.Integer(), Type.Null()]),
@@ -100,6 +116,8 @@ export const PlanView = Type.Object({
   unsupported: Type.Array(Type.Object({ option: Type.String(), why: Type.String() })),
   /** True where every cell has ended under this plan: `./farm build` builds nothing. */
   unchanged: Type.Boolean(),
+  /** Images that are made before the build can start; a row of theirs has an empty key until then. */
+  images: Type.Array(ImageView),
 });
 export type PlanView = Static<typeof PlanView>;
 

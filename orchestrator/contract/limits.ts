@@ -49,6 +49,9 @@ export const limits = {
   planeListedMsMax: 2 * second,
   workerConcurrency: 2,
   leaseMsMax: 3 * 60 * minute,
+  /** How long an image that could not be made is not tried again. */
+  imageRetryMs: 5 * minute,
+  imageMakingMsMax: 60 * minute,
 
   // HTTP
   jsonBodyBytesMax: 1 * MiB,

@@ -25,6 +25,8 @@ export interface CatalogueRow {
   /** `glibc 2.17`, `musl 1.2` */
   readonly floor: string;
   readonly repair: 'auditwheel' | 'delvewheel' | 'delocate';
+  /** Path of the target's own interpreter in the image, where builds and tests run in that one. */
+  readonly interpreter?: string;
 }
 
 export type Tier = 1 | 2 | 3;
@@ -51,12 +53,20 @@ export interface PlanRow extends CatalogueRow {
 export interface PlanCell {
   readonly target: string;
   readonly tier: Tier;
+  /** Candidates whose images are on this farm, best first; none where the target cannot be built here. */
   readonly rows: readonly PlanRow[];
   /** Why it is not built: the cell is `unsupported` from the start, and no gap of the release. */
   readonly skipped?: Failure;
   /** What the project and its recipe ask for; absent where they ask for nothing. */
   readonly build?: BuildOptions;
   readonly test?: TestOptions;
+}
+
+/** A target of the grid that no row serves. */
+export interface UnservedTarget {
+  readonly target: string;
+  readonly python: string;
+  readonly skipped: Failure;
 }
 
 /** What will be built. Pure value: same input, same plan; its canonical text is hashed at the rim. */
@@ -83,7 +93,9 @@ export interface PlanRequest {
   readonly cutoff: string;
   readonly globs: readonly string[];
   readonly rows: readonly PlanRow[];
-  readonly policy: readonly PolicyLine[];
+  readonly policy: Policy;
+  /** Targets of the grid without a row that can work here. */
+  readonly grid?: readonly UnservedTarget[];
   /** Tells whether a Python such as `3.11` satisfies the sdist's Requires-Python. */
   readonly allowsPython: (python: string) => boolean;
   readonly optionsOf?: (target: string) => CellOptions;
@@ -94,6 +106,30 @@ export interface PlanRequest {
 export interface PolicyLine {
   readonly targets: string;
   readonly tier: Tier;
+}
+
+/** images/policy.json: which targets a build has that names none, and the tier of each. */
+export interface Policy {
+  /** Globs. */
+  readonly default: readonly string[];
+  readonly tiers: readonly PolicyLine[];
+  /** By normalized name: what a project has in the place of the farm's own. Its tiers come before the farm's. */
+  readonly projects?: Readonly<Record<string, Partial<Omit<Policy, 'projects'>>>>;
+}
+
+/** The policy of one project: the farm's, what the farm's file says of the project, what the project says itself. Pure. */
+export function policyOf(policy: Policy, project: string, own: Partial<Policy> = {}): Policy {
+  const local = policy.projects?.[project];
+  return {
+    default: local?.default ?? own.default ?? policy.default,
+    tiers: [...local?.tiers ?? [], ...own.tiers ?? [], ...policy.tiers],
+  };
+}
+
+/** Whether a build has a target: its globs choose, else the policy's default ones. */
+export function chosenBy(globs: readonly string[], policy: Policy): (target: string) => boolean {
+  const chosen = globs.length === 0 ? policy.default : globs;
+  return (target) => chosen.some((glob) => matchesGlob(glob, target));
 }
 
 /** `*` any text, `?` one character, `{a,b}` either; the globs of cibuildwheel's build and skip. */
@@ -112,10 +148,13 @@ export const platformOf = (target: string): string => target.slice(target.indexO
  * @errors an empty `cells`: the caller says FARM_TARGETS_EMPTY or FARM_REQUIRES_PYTHON
  */
 export function planBuild(request: PlanRequest): Plan {
-  const wanted = request.rows.filter((row) =>
-    request.allowsPython(row.python)
-    && (request.globs.length === 0 || request.globs.some((glob) => matchesGlob(glob, row.target))));
-  const targets = [...new Set(wanted.map((row) => row.target))].sort(compareTargets);
+  const chosen = chosenBy(request.globs, request.policy);
+  const isWanted = (row: { target: string; python: string }): boolean => request.allowsPython(row.python) && chosen(row.target);
+  const wanted = request.rows.filter(isWanted);
+  const served = new Set(wanted.map((row) => row.target));
+  const without = new Map((request.grid ?? []).filter((one) => isWanted(one) && !served.has(one.target))
+    .map((one) => [one.target, one.skipped]));
+  const targets = [...served, ...without.keys()].sort(compareTargets);
   return {
     format: 1,
     project: request.project,
@@ -126,8 +165,9 @@ export function planBuild(request: PlanRequest): Plan {
     cutoff: request.cutoff,
     cells: targets.map((target) => ({
       target,
-      tier: tierOf(target, request.policy),
+      tier: tierOf(target, request.policy.tiers),
       rows: wanted.filter((row) => row.target === target),
+      ...(without.has(target) ? { skipped: without.get(target)! } : {}),
       ...request.optionsOf?.(target),
     })),
     ...(request.unsupported && request.unsupported.length > 0 ? { unsupported: request.unsupported } : {}),

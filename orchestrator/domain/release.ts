@@ -1,6 +1,9 @@
 import type { Plan } from './plan.ts';
 
-/** Whether a release may become visible: every tier 1 target has a wheel that its test did not refuse. */
+/**
+ * Whether a release may become visible: every tier 1 target has a wheel that its test did not refuse. A target that
+ * this farm cannot build holds nothing back.
+ */
 export interface ReleaseVerdict {
   readonly installable: boolean;
   /** Required targets without a good wheel. */

@@ -99,7 +99,8 @@ async function testCatalogue(database: Database, blobs: BlobStore): Promise<Cata
   }
   return {
     rows: async () => rows, planRows: async () => rows,
-    policy: async () => [{ targets: '*x86_64', tier: 1 }, { targets: '*', tier: 2 }],
+    policy: async () => ({ default: ['*'], tiers: [{ targets: '*x86_64', tier: 1 }, { targets: '*', tier: 2 }] }),
+    unsupported: async () => [],
     async image(name, key) {
       const image = await database.prisma.image.findUniqueOrThrow({ where: { name_key: { name, key } } });
       return { name, key, tarSha256: image.tarSha256, bytes: Number(image.bytes) };

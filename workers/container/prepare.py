@@ -1,6 +1,6 @@
 """Unpacks the sdist and makes the build environment from fetched wheels. Sealed; runs no stranger's code.
 
-Order: {sdist?: path, src: folder, bundle?: tar of wheels, wheels: folder, env: folder}
+Order: {sdist?: path, src: folder, bundle?: tar of wheels, wheels: folder, env: folder, target?}
 Without `sdist` only the environment is made or added to.
 Result: {buildSystem?: {backend, backendPath, requires}, installed: [filename], members?: count}
 """
@@ -13,7 +13,7 @@ import zipfile
 import zlib
 
 import pyproject
-from common import StepFailure, clip, run_step
+from common import StepFailure, clip, run_step, target_description
 
 MEMBERS_MAX = 100_000
 LOOSE = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -137,11 +137,11 @@ def unbundle(bundle, folder):
     return sorted(names)
 
 
-def make_environment(env):
-    """A venv without pip in it: wheels are put there by the farm's own pip."""
+def make_environment(env, base=None):
+    """A venv without pip in it: wheels are put there by the farm's own pip. `base` is another interpreter's path."""
     if os.path.exists(os.path.join(env, "pyvenv.cfg")):
         return
-    base = getattr(sys, "_base_executable", sys.executable)
+    base = base or getattr(sys, "_base_executable", sys.executable)
     made = subprocess.run([base, "-m", "venv", "--without-pip", env], capture_output=True, text=True, check=False)
     if made.returncode != 0:
         raise StepFailure("FARM_CONTAINER_BROKE", {"why": clip(f"venv: {made.stdout}{made.stderr}", 400)})
@@ -175,7 +175,7 @@ def main(order):
         result["members"] = unpack(order["sdist"], order["src"])
         result["buildSystem"] = pyproject.of_folder(order["src"])
     names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
-    make_environment(order["env"])
+    make_environment(order["env"], (target_description(order) or {}).get("interpreter"))
     install(order["env"], [os.path.join(order["wheels"], name) for name in names])
     print(f"wheelfarm: build environment with {len(names)} wheels added", flush=True)
     return {**result, "installed": names}

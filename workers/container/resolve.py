@@ -279,8 +279,14 @@ def unmet_text(wanted, files, matching):
     return f"Files of {wanted.name} {newest}: {', '.join(sorted(names)[:12])}"
 
 
+def build_interpreter(order):
+    """Where the image has the target's own interpreter, builds run in that one and not in the one that runs here."""
+    description = target_description({**order, "target": order.get("buildsFor")})
+    return description if description and description.get("interpreter") else None
+
+
 def main(order):
-    description = target_description(order)
+    description = target_description(order) or build_interpreter(order)
     tags = order.get("tags") or (description or {}).get("tags") or [str(tag) for tag in sys_tags()]
     markers = order.get("markers") or (description or {}).get("markers") or default_environment()
     target = Target(tags, markers, order.get("cutoff"), order.get("constraints") or [])

@@ -16,6 +16,8 @@ export interface FetchOrder {
   readonly lock?: readonly Locked[];
   /** Whose tags and markers hold; null for the build machine's own interpreter (build requirements run there). */
   readonly interpreterOf: string | null;
+  /** The cell's target: where its image has that target's own interpreter, build requirements run there. */
+  readonly buildsFor?: string | null;
   readonly cutoff: string;
 }
 
@@ -28,6 +30,7 @@ export function fetchCommand(order: FetchOrder): StepCommand {
       ...(order.sdist === undefined ? {} : { sdist: inputPath(order.sdist) }),
       ...(order.wheel === undefined ? {} : { wheel: inputPath(order.wheel) }),
       ...(order.interpreterOf === null ? {} : { target: order.interpreterOf }),
+      ...(order.buildsFor ? { buildsFor: order.buildsFor } : {}),
       requirements: order.requirements ?? [],
       constraints: lock.map(({ name, version }) => `${name}==${version}`),
       have: lock.map(({ filename }) => filename),

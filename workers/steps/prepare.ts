@@ -5,13 +5,17 @@ import { inputPath, place, scriptCommand } from './box-layout.ts';
 import { judgeOf } from './judge.ts';
 import { PrepareResult } from './shapes.ts';
 
-/** @param sdist its file name in the input folder; null when only more wheels are installed */
-export function prepareCommand(sdist: string | null): StepCommand {
+/**
+ * @param sdist its file name in the input folder; null when only more wheels are installed
+ * @param target whose own interpreter the environment is of, where the image has it
+ */
+export function prepareCommand(sdist: string | null, target: string | null = null): StepCommand {
   return scriptCommand({
     step: 'requires', script: 'prepare.py', name: 'prepare', msMax: limits.stepMsMax.requires,
     order: {
       ...(sdist === null ? {} : { sdist: inputPath(sdist) }),
       src: place.src, bundle: place.bundle, wheels: place.wheels, env: place.env,
+      ...(target === null ? {} : { target }),
     },
   });
 }

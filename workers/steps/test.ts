@@ -11,12 +11,14 @@ export interface TestOrder {
   /** File name in the input folder. */
   readonly wheel: string;
   readonly msMax: number;
+  /** The interpreter that tests, where it is not the system's. */
+  readonly python?: string | undefined;
 }
 
 /** In a box of the test image, with the wheel and `place.bundle` in its input folder. */
-export function nativeTestCommand({ wheel, msMax }: TestOrder): StepCommand {
+export function nativeTestCommand({ wheel, msMax, python = systemPython }: TestOrder): StepCommand {
   return scriptCommand({
-    step: 'test', script: 'test.py', name: 'test', msMax, python: systemPython,
+    step: 'test', script: 'test.py', name: 'test', msMax, python,
     order: {
       mode: 'native', wheel: inputPath(wheel), bundle: place.bundle, wheels: place.wheels, env: place.testEnv,
     },
@@ -35,9 +37,9 @@ export function unpackCommand({ wheel, msMax }: TestOrder): StepCommand {
 }
 
 /** In a sealed box of the foreign test image, with `place.siteTar` put there. */
-export function importsCommand(imports: readonly string[], msMax: number): StepCommand {
+export function importsCommand(imports: readonly string[], msMax: number, python: string = systemPython): StepCommand {
   return scriptCommand({
-    step: 'test', script: 'test.py', name: 'test', msMax, python: systemPython,
+    step: 'test', script: 'test.py', name: 'test', msMax, python,
     order: { mode: 'imports', imports, site: place.site, siteTar: place.siteTar },
   });
 }

@@ -19,7 +19,7 @@ export async function writeNoOpCatalogue(folder: string, rows: number): Promise<
       repair: 'auditwheel',
   }));
   await writeFile(join(images, 'catalogue.json'), JSON.stringify(catalogue));
-  await writeFile(join(images, 'policy.json'), JSON.stringify({ tiers: [{ targets: '*', tier: 1 }] }));
+  await writeFile(join(images, 'policy.json'), JSON.stringify({ default: ['*'], tiers: [{ targets: '*', tier: 1 }] }));
   const tar = Buffer.alloc(1024);
   const digest = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
   await writeFile(join(image, 'root.tar'), tar);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   attemptKeyText, canonicalText, judgeWheel, matchesGlob, orderCells, planBuild, planCore, tierOf, type PlanRequest, type PlanRow,
 } from '../../../orchestrator/domain/plan.ts';
+import { expandUnsupported } from '../../../orchestrator/domain/unsupported.ts';
 import { judgeRelease } from '../../../orchestrator/domain/release.ts';
 
 const row = (target: string, more: Partial<PlanRow> = {}): PlanRow => ({
@@ -18,7 +19,7 @@ const request = (more: Partial<PlanRequest> = {}): PlanRequest => ({
     origin: 'index', sdistSha256: 'a'.repeat(64), sdistFilename: 'demo-1.0.tar.gz', sdistBytes: 1, sourceDateEpoch: 315532800,
     hasNativeSource: true, upstreamPure: false,
   },
-  rows: targets.map((target) => row(target)), policy: [{ targets: '*-manylinux_x86_64', tier: 1 }, { targets: '*', tier: 3 }],
+  rows: targets.map((target) => row(target)), policy: { default: ['*'], tiers: [{ targets: '*-manylinux_x86_64', tier: 1 }, { targets: '*', tier: 3 }] },
   allowsPython: (python) => python !== '3.9', ...more,
 });
 
@@ -37,6 +38,21 @@ describe('planBuild', () => {
   it('keeps several rows of a target as candidates in catalogue order', () => {
     const rows = [row('cp311-manylinux_x86_64', { image: 'pypa' }), row('cp311-manylinux_x86_64')];
     expect(planBuild(request({ rows })).cells[0]?.rows.map(({ image }) => image)).toEqual(['pypa', 'cross']);
+  });
+
+  it('has the default targets of the policy where no glob is given, and the whole grid for *', () => {
+    const policy = { default: ['cp313-*'], tiers: [] };
+    const grid = expandUnsupported([
+      { pythons: ['cp312', 'cp313'], platforms: ['manylinux_x86_64', 'win32'], why: 'no {python} here' },
+    ], new Set(targets));
+    expect(planBuild(request({ policy })).cells.map(({ target }) => target)).toEqual(['cp313-manylinux_x86_64']);
+    const all = planBuild(request({ policy, grid, globs: ['*'] })).cells;
+    expect(all.map(({ target }) => target)).toEqual([
+      'cp311-manylinux_aarch64', 'cp311-manylinux_x86_64', 'cp311-musllinux_x86_64', 'cp312-manylinux_x86_64', 'cp312-win32',
+      'cp313-manylinux_x86_64', 'cp313-win32']);
+    expect(all.find(({ target }) => target === 'cp312-win32')).toMatchObject({
+      rows: [], skipped: { code: 'FARM_TARGET_UNSUPPORTED', message: 'cp312-win32 is not supported here: no CPython 3.12 here.' },
+    });
   });
 
   it('is the same plan whatever the cut-off, and another with another image', () => {

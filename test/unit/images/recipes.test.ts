@@ -8,7 +8,7 @@ const recipes = readRecipes();
 const packages = [{ name: 'a', version: '1', sha256: 'x' }, { name: 'b', version: '2' }];
 
 describe('the catalogue', () => {
-  const rows = [...recipes.keys()].flatMap((name) => rowsOf(name));
+  const rows = [...recipes.values()].filter(({ from }) => !from).flatMap(({ name }) => rowsOf(name));
 
   it('has rows, each with an image, a test image where tested, and a known architecture', () => {
     expect(rows.length).toBeGreaterThanOrEqual(8);
