@@ -31,6 +31,7 @@ const reportable: ReadonlySet<string> = new Set<FailureCode>([
   'FARM_REPAIR_FAILED', 'FARM_AUDIT_MACHINE', 'FARM_AUDIT_FLOOR', 'FARM_AUDIT_SUFFIX', 'FARM_AUDIT_LIBRARY',
   'FARM_AUDIT_SIGNATURE', 'FARM_AUDIT_BROKEN', 'FARM_TEST_IMPORT',
   'FARM_IMAGE_MISSING', 'FARM_CONTAINER_BROKE',
+  'FARM_HOOK_FAILED', 'FARM_HOOK_NETWORK', 'FARM_TEST_COMMAND',
 ]);
 
 /** Codes behind which the log may show a nearer cause. */

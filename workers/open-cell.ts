@@ -3,6 +3,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import type { CellInputs } from '../orchestrator/contract/api.ts';
 import { cellLimits } from '../orchestrator/contract/limits.ts';
+import type { BuildOptions } from '../orchestrator/domain/cell-options.ts';
 import { fail, FarmError } from '../orchestrator/domain/failure.ts';
 import type { Failure } from '../orchestrator/domain/failure.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
@@ -64,7 +65,8 @@ export async function openCell(ports: OpenPorts): Promise<OpenCell> {
   const { buildSystem } = await step(ports, inputs,
     { box, command: prepareCommand(source.filename, target), judge: judgePrepare });
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
-  const hook = { buildSystem, target, sourceDateEpoch };
+  // Its commands are part of the script that does the step again.
+  const hook = { buildSystem, target, sourceDateEpoch, options: inputs.options as BuildOptions | undefined };
   const { environment } = await step(ports, inputs,
     { box, command: environmentCommand(hook), judge: judgeEnvironment });
   const again = inputs.failure?.step === 'requires' ? requiresCommand(hook)

@@ -1,5 +1,6 @@
 /** Build requirements: fetched in a box with network, shared by the cells of a release, put into the sealed box. */
 import type { BlobInput, ImageInput } from '../orchestrator/contract/worker.ts';
+import type { BuildOptions } from '../orchestrator/domain/cell-options.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
 import type { BuildSpec, SdistSpec, TestSpec } from '../orchestrator/contract/worker.ts';
 import type { Box } from './backend/types.ts';
@@ -11,6 +12,9 @@ import type { FetchOrder } from './steps/fetch.ts';
 import { judgePrepare, prepareCommand } from './steps/prepare.ts';
 import { judgeRequires, requiresCommand } from './steps/requires.ts';
 import type { BuildSystem } from './steps/shapes.ts';
+
+/** What the project asks of the build of a cell. */
+export const optionsOf = (spec: BuildSpec): BuildOptions | undefined => spec.options as BuildOptions | undefined;
 
 /** A tar of fetched wheels is no bigger than this; a build environment of a GiB is a mistake. */
 export const bundleBytesMax = 1024 ** 3;
@@ -73,7 +77,9 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   await putIn(box, scope, file, first.bundle);
   const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename, target), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
-  const hook = { buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch };
+  const hook = {
+    buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch, options: spec.kind === 'build' ? optionsOf(spec) : undefined,
+  };
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);

@@ -7,12 +7,13 @@ import type { Evidence } from '../orchestrator/domain/failure.ts';
 import { parseWheelFilename } from '../orchestrator/domain/filename.ts';
 import { delivered } from './delivery.ts';
 import { digestOf } from './input-cache.ts';
-import { environmentOf, prepareSealed } from './requirements.ts';
+import { environmentOf, optionsOf, prepareSealed } from './requirements.ts';
 import { inLease } from './scope.ts';
 import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
 import { auditCommand, judgeAudit } from './steps/audit.ts';
 import { place } from './steps/box-layout.ts';
 import { buildCommand, judgeBuild } from './steps/build.ts';
+import { withoutCommands } from './steps/hook-order.ts';
 import { judgeRepair, repairCommand } from './steps/repair.ts';
 import type { AuditResult, BuildResult, RepairResult } from './steps/shapes.ts';
 
@@ -62,7 +63,7 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   }
   prepareSealed(scope, spec.image);
   const built = await scope.step(box, buildCommand({
-    buildSystem, target, sourceDateEpoch, project, version, msMax: spec.limits.stepMsMax,
+    buildSystem, target, sourceDateEpoch, project, version, msMax: spec.limits.stepMsMax, options: withoutCommands(optionsOf(spec)),
   }), judgeBuild);
   // The build ran as the same user: what it left in place of the farm's scripts must not judge its wheel.
   await box.put(scope.ports.scripts);

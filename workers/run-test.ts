@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { TestOutcome, TestSpec } from '../orchestrator/contract/worker.ts';
 import type { FailureCode } from '../orchestrator/domain/failure.ts';
+import type { TestOptions } from '../orchestrator/domain/cell-options.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
 import type { Box } from './backend/types.ts';
 import { delivered } from './delivery.ts';
@@ -47,33 +48,44 @@ async function testInScope(scope: Scope<TestSpec>): Promise<TestOutcome> {
   const { box: tools, lock } = await fetchRuntime(scope, wheel);
   const tested = spec.runner === 'native' ? testNative(scope, tools, wheel) : testForeign(scope, tools);
   const { imports, how } = await tested;
+  const beside = spec.suite !== undefined && spec.runner !== 'native' ? ', test-command not run under qemu' : '';
   return {
     kind: 'test', tested: 'passed', imports, lock: [...lock],
-    how: spec.runner === 'native' ? how : `${how} under qemu`.slice(0, 300),
+    how: spec.runner === 'native' ? how : `${how} under qemu${beside}`.slice(0, 300),
   };
 }
 
 /** What the wheel requires at run time, by the target's own tags and markers. */
 async function fetchRuntime(scope: Scope<TestSpec>, wheel: string): Promise<{ box: Box; lock: readonly Locked[] }> {
   const { spec } = scope;
+  const options = spec.runner === 'native' ? suiteOptions(spec) : undefined;
   const box = await scope.open(spec.toolImage, 'fetch');
   await box.put([...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: { file: wheel } }]);
   const { lock } = await scope.step(box,
-    fetchCommand({ wheel: spec.wheel.filename, interpreterOf: spec.target, cutoff: spec.cutoff }), judgeFetch);
+    fetchCommand({
+      wheel: spec.wheel.filename, interpreterOf: spec.target, cutoff: spec.cutoff, extras: options?.extras ?? [],
+      requirements: options?.requires ?? [],
+    }), judgeFetch);
   return { box, lock };
 }
 
+/** What the project asks of the test; undefined where it names no tests. */
+const suiteOptions = (spec: TestSpec): TestOptions | undefined => spec.suite?.options as TestOptions | undefined;
+
 async function testNative(scope: Scope<TestSpec>, tools: Box, wheel: string): Promise<TestResult> {
   const { spec } = scope;
+  const { suite } = spec;
   const bundle = join(scope.folder, 'wheels.tar');
   await tools.take(place.bundle, bundle, bundleBytesMax);
   const box = await scope.open(spec.image, 'sealed');
   await box.put([
     ...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: { file: wheel } },
     { path: place.bundle, bytes: { file: bundle } },
+    ...(suite ? [{ path: inputPath(suite.source.filename), bytes: { file: await scope.lease.input(suite.source) } }] : []),
   ]);
   return scope.step(box, nativeTestCommand({
     wheel: spec.wheel.filename, msMax: limits.stepMsMax.test, python: ownInterpreter(spec)[0],
+    suite: suite && { sdist: suite.source.filename, options: suite.options as TestOptions },
   }), judgeTest);
 }
 

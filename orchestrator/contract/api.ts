@@ -145,6 +145,8 @@ export const CellInputs = Type.Object({
   /** Requirements uploaded later were not chosen. ISO 8601. */
   cutoff: Type.String(),
   limits: LimitsShape,
+  /** BuildOptions of domain/cell-options.ts: what the project asks for. */
+  options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
   failure: Type.Union([FailureShape, Type.Null()]),
 });
 export type CellInputs = Static<typeof CellInputs>;

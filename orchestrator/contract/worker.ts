@@ -74,6 +74,8 @@ export const BuildSpec = Type.Object({
   limits: LimitsShape,
   /** The whole catalogue row that was taken: platform tag, compiler target and whatever else it says. */
   row: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  /** BuildOptions of domain/cell-options.ts: what the project asks for. */
+  options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
 });
 export type BuildSpec = Static<typeof BuildSpec>;
 
@@ -93,6 +95,8 @@ export const TestSpec = Type.Object({
   cutoff: Type.String(),
   limits: LimitsShape,
   row: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  /** TestOptions of domain/cell-options.ts, and the sdist that has the tests; absent where the project names none. */
+  suite: Type.Optional(Type.Object({ source: BlobInput, options: Type.Record(Type.String(), Type.Unknown()) })),
 });
 export type TestSpec = Static<typeof TestSpec>;
 

@@ -14,6 +14,8 @@ export interface BuildOptions {
   readonly configSettings?: ConfigSettings;
   readonly beforeAll?: string;
   readonly beforeBuild?: string;
+  /** The project has a table for cibuildwheel: its build sees CIBUILDWHEEL=1. */
+  readonly cibuildwheel?: true;
 }
 
 /** No part of the attempt key: a wheel is tested anew. */
@@ -56,7 +58,9 @@ function cellOptions(options: ProjectOptions, target: string): CellOptions {
   const { skipped } = options;
   if (skipped !== null) return { skipped: failure('FARM_TARGET_SKIPPED', 'plan', { target, why: skipped }) };
   const { environment, configSettings, beforeAll, beforeBuild } = options;
-  const build: BuildOptions = onlyAsked({ environment, configSettings, beforeAll, beforeBuild });
+  const build: BuildOptions = {
+    ...onlyAsked({ environment, configSettings, beforeAll, beforeBuild }), cibuildwheel: true,
+  };
   const test: TestOptions = options.tested && options.testCommand !== '' ? onlyAsked({
     environment: [...environment, ...options.testEnvironment], command: options.testCommand, before: options.beforeTest,
     requires: options.testRequires, extras: options.testExtras, sources: options.testSources,

@@ -61,6 +61,11 @@ export const cards = {
     'Name the package that holds it in build-system.requires.'),
   FARM_REQUIRES_HOOK: card('project', 'never', 422, 'get_requires_for_build_wheel failed: {why}.',
     'See the traceback in the log.'),
+  // what the project's own files ask for
+  FARM_HOOK_FAILED: card('project', 'never', 422, '{hook} of the project failed: {why}.',
+    'See its output in the log; ./farm shell {what} {target} opens the cell.'),
+  FARM_HOOK_NETWORK: card('project', 'never', 422, '{hook} wants the network, and builds are sealed: {line}.',
+    'Replace that line: {mend}'),
   // build
   FARM_COMPILE_ERROR: card('project', 'never', 422, 'The compiler refused the source: {why}.',
     'See the first error; ./farm shell {what} {target} opens the cell.'),
@@ -118,6 +123,8 @@ export const cards = {
   // test
   FARM_TEST_IMPORT: card('project', 'never', 422, 'The wheel does not import: {why}.',
     'See the traceback in the test log.'),
+  FARM_TEST_COMMAND: card('project', 'never', 422, 'The project’s own {hook} failed: {why}.',
+    'See its output in the test log; tests run sealed, without the network.'),
   FARM_TEST_TIMEOUT: card('project', 'never', 422, 'The test took longer than {limit}.',
     'Find out what import waits for.'),
   // the farm itself

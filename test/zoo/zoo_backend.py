@@ -30,6 +30,7 @@ def wheel(folder, name, version="1.0", tag="py3-none-any", files=None, requires=
 
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     import behaviour
+    behaviour.config_settings = config_settings
     return behaviour.build(wheel_directory)
 
 

@@ -3,17 +3,15 @@
 Order: {hook: "requires" | "requires-sdist" | "build" | "sdist" | "environment", buildSystem, src, env, out,
   target?: id of the target of the image whose environment is given to the backend, sourceDateEpoch,
   targetBundle?: tar of wheels for the target, whose headers a build compiles against,
-  project?, version?: what the wheel must be, compilerLog}
+  project?, version?: what the wheel must be, compilerLog, options?: what the project asks for (options.py)}
 Result: requires: {requires: [PEP 508]} · sdist: {sdist: filename}
   build: {wheel, pure, platformTag, compilerCalls, compilerFailures, notes: [text]}
   environment: {environment: {name: text}}, what the backend sees; nothing of the project is called
 """
-import collections
 import os
 import re
 import subprocess
 import sys
-import threading
 import zipfile
 
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
@@ -23,15 +21,13 @@ from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMiss
 from common import StepFailure, clip, run_step, target_description
 from compilerlog import compiler_calls
 from crossfiles import backend_settings, cross_environment
+from hooks_output import Output
+from options import merge_settings, run_hooks, with_options
 
-HEADER_MISSING = (
-    re.compile(r"fatal error: '?([^\s':]+\.h(?:pp|xx|h)?)'?(?: file not found|: No such file or directory)"),
-)
 NOTES_MAX = 20
 # setuptools puts CFLAGS of the environment in the place of the interpreter's own, which hold these
 # (measured with 84.2).
 USUAL_FLAGS = "-O2 -DNDEBUG -fwrapv -Wall"
-COMPILER_ERROR = re.compile(r"(?:^|\s)(?:fatal )?error: ")
 
 
 def environment_for(order):
@@ -55,53 +51,13 @@ def environment_for(order):
         "PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "WHEELFARM_COMPILER_LOG": order["compilerLog"], "WHEELFARM_SOURCE": order["src"],
     }
-    return {**made, **(order.get("environment") or {})}
+    return with_options(order, made, described)
 
 
 def settings_for(order):
     """config_settings of the hook."""
-    return backend_settings(order, target_description(order))
-
-
-class Output:
-    """Passes on what the backend prints, and keeps its end and the headers that a compiler did not find."""
-
-    def __init__(self):
-        self.tail = collections.deque(maxlen=400)
-        self.headers = {}
-        self.errors = 0
-
-    def take(self, line):
-        sys.stdout.write(line)
-        sys.stdout.flush()
-        self.tail.append(line.rstrip("\n"))
-        self.errors += 1 if COMPILER_ERROR.search(line) else 0
-        for pattern in HEADER_MISSING:
-            found = pattern.search(line)
-            if found and len(self.headers) < NOTES_MAX:
-                self.headers.setdefault(found.group(1), line.strip())
-
-    def run(self, command, environment, cwd):
-        """Ends when the command has ended, not when the last of its children lets go of the pipe."""
-        process = subprocess.Popen(
-            command, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, errors="replace", bufsize=1)
-        reader = threading.Thread(target=self.read, args=(process.stdout,), daemon=True)
-        reader.start()
-        status = process.wait()
-        reader.join(2)
-        if status != 0:
-            raise subprocess.CalledProcessError(status, command)
-
-    def read(self, pipe):
-        for line in pipe:
-            self.take(line)
-
-    def last_traceback(self):
-        """The last Python traceback, or the last lines where there is none."""
-        lines = list(self.tail)
-        starts = [at for at, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
-        return lines[starts[-1]:] if starts else lines[-12:]
+    own = backend_settings(order, target_description(order))
+    return merge_settings(own, (order.get("options") or {}).get("configSettings"), order["src"])
 
 
 def why_of(lines):
@@ -125,6 +81,7 @@ def call(order, hook, *arguments):
         caller = BuildBackendHookCaller(
             order["src"], system["backend"], system.get("backendPath"), runner,
             os.path.join(order["env"], "bin", "python"))
+        run_hooks(order, environment)
         return getattr(caller, hook)(*arguments, config_settings=settings_for(order)), output
     except BackendUnavailable as error:
         lines = [line for line in (error.traceback or "").splitlines() if line.strip()]

@@ -1,7 +1,7 @@
 """Step fetch: chooses and downloads wheels for requirements. Has the network, runs no stranger's code.
 
 Order: {requirements: [PEP 508], sdist?: path of an sdist whose build-system.requires are added,
-  constraints?: [PEP 508], tags?: [text, best first], markers?: {PEP 508 environment}, target?: takes tags and
+  wheel?: path of a wheel whose requirements are added, extras?: [text] of it, constraints?: [PEP 508], tags?: [text, best first], markers?: {PEP 508 environment}, target?: takes tags and
   markers of that target of the image, cutoff: ISO 8601, out: folder, bundle?: tar to write, have?: [filename]}
 Without tags, markers and target those of the running interpreter hold: build requirements run here.
 Result: {lock: [{name, version, filename, sha256}], bytes, buildSystem?}
@@ -298,7 +298,7 @@ def main(order):
         result["buildSystem"] = pyproject.of_archive(order["sdist"])
         texts += result["buildSystem"]["requires"]
     if order.get("wheel"):
-        texts += wheel_requires(order["wheel"])
+        texts += wheel_requires(order["wheel"], order.get("extras") or [], target)
     index = Index()
     chosen = resolve(index, target, texts, folder, target_name)
     list(index.pool.map(lambda one: download(index, one.file, folder), chosen))
@@ -315,10 +315,15 @@ def main(order):
     return {**result, "lock": lock, "bytes": size}
 
 
-def wheel_requires(path):
-    """Requires-Dist of a wheel that is here, as text."""
+def wheel_requires(path, extras, target):
+    """Requires-Dist of a wheel that is here, as text, with what its extras add."""
     with zipfile.ZipFile(path) as wheel:
-        return [str(requirement) for requirement in parse_requires(metadata_of(wheel))]
+        found = parse_requires(metadata_of(wheel))
+    names = [normal_name(extra) for extra in extras]
+    for requirement in found:
+        if requirement.marker and any(target.holds(requirement.marker, extra) for extra in names):
+            requirement.marker = None
+    return [str(requirement) for requirement in found]
 
 
 def write_bundle(path, folder, names):

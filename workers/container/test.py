@@ -1,6 +1,7 @@
 """Step test: does the wheel install and import? Runs the stranger's code; sealed.
 
-Order, native: {mode: "native", wheel: path, bundle: tar of the requirements, wheels: folder, env: folder}
+Order, native: {mode: "native", wheel: path, bundle: tar of the requirements, wheels: folder, env: folder,
+  suite?: the project's own tests (project_test.py)}
 Order, unpack: {mode: "unpack", wheel, bundle?, wheels, site: folder, siteTar: file}; in the tool image, for a machine
   that cannot run pip quickly. Result: {imports: [module], siteTar}
 Order, imports: {mode: "imports", siteTar?, site, imports: [module]}; in the image of that machine. Needs only python3.
@@ -125,7 +126,22 @@ def native(order):
     run_pip([*pip, "check"], "pip check")
     modules = modules_of(wheel_members(order["wheel"]))
     import_in(python, modules, order)
-    return {"imports": modules, "how": f"pip install --no-index, pip check, {count(modules)}"}
+    how = f"pip install --no-index, pip check, {count(modules)}"
+    if order.get("suite"):
+        from project_test import run_suite
+
+        how = f"{how}, {run_suite(order['suite'], suite_environment(order), order['wheel'])}"
+    return {"imports": modules, "how": clip(how, 300)}
+
+
+def suite_environment(order):
+    """What the project's own tests see: the test environment's programs first."""
+    work = order.get("work", "/work")
+    return {
+        "PATH": f"{order['env']}/bin:/usr/local/bin:/usr/bin:/bin", "VIRTUAL_ENV": order["env"], "HOME": f"{work}/home",
+        "TMPDIR": f"{work}/tmp", "LC_ALL": "C.UTF-8", "PYTHONNOUSERSITE": "1", "PYTHONDONTWRITEBYTECODE": "1",
+        "PIP_NO_INDEX": "1", "CIBUILDWHEEL": "1",
+    }
 
 
 def count(modules):

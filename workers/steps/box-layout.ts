@@ -20,12 +20,15 @@ export const place = {
   testEnv: '/work/test-env',
   site: '/work/site',
   siteTar: '/work/in/site.tar',
+  /** Where the project's own tests run. */
+  suite: '/work/suite',
 } as const;
 
 /** The scripts that are put under `place.farm`; all of them, because they import one another. */
 export const containerScripts = [
   'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
   'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
+  'hooks_output.py', 'options.py', 'project_test.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];
 

@@ -11,6 +11,8 @@ export interface FetchOrder {
   readonly sdist?: string;
   /** A wheel in the box's input folder: what it requires at run time is fetched. */
   readonly wheel?: string;
+  /** Extras of the wheel. */
+  readonly extras?: readonly string[];
   readonly requirements?: readonly string[];
   /** A former lock: its projects keep their versions, and its files are not put into the bundle again. */
   readonly lock?: readonly Locked[];
@@ -31,7 +33,7 @@ export function fetchCommand(order: FetchOrder): StepCommand {
       ...(order.wheel === undefined ? {} : { wheel: inputPath(order.wheel) }),
       ...(order.interpreterOf === null ? {} : { target: order.interpreterOf }),
       ...(order.buildsFor ? { buildsFor: order.buildsFor } : {}),
-      requirements: order.requirements ?? [],
+      extras: order.extras ?? [], requirements: order.requirements ?? [],
       constraints: lock.map(({ name, version }) => `${name}==${version}`),
       have: lock.map(({ filename }) => filename),
       cutoff: order.cutoff, out: place.fetched, bundle: place.bundle,

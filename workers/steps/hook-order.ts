@@ -1,5 +1,6 @@
 /** What a call of the project's build backend needs, for requires, build and sdist alike. */
 import { place } from './box-layout.ts';
+import type { BuildOptions } from '../../orchestrator/domain/cell-options.ts';
 import type { BuildSystem } from './shapes.ts';
 
 export interface HookOrder {
@@ -8,12 +9,21 @@ export interface HookOrder {
   readonly target: string | null;
   /** Seconds since 1970. */
   readonly sourceDateEpoch: number;
+  /** What the project asks for; its commands run before the hook. */
+  readonly options?: BuildOptions | undefined;
+}
+
+/** The options of a hook that is called after the commands have run. */
+export function withoutCommands(options: BuildOptions | undefined): BuildOptions | undefined {
+  if (options === undefined) return undefined;
+  const { beforeAll: _, beforeBuild: __, ...rest } = options;
+  return rest;
 }
 
 /** The members of the script's order that every hook has. */
-export function hookMembers({ buildSystem, target, sourceDateEpoch }: HookOrder): Record<string, unknown> {
+export function hookMembers({ buildSystem, target, sourceDateEpoch, options }: HookOrder): Record<string, unknown> {
   return {
     buildSystem, sourceDateEpoch, src: place.src, env: place.env, out: place.out, compilerLog: place.compilerLog,
-    ...(target === null ? {} : { target, targetBundle: place.targetBundle }),
+    ...(target === null ? {} : { target, targetBundle: place.targetBundle }), ...(options === undefined ? {} : { options }),
   };
 }

@@ -41,7 +41,9 @@ async function leaseCell({ database }: LeasePorts, request: CellRequest): Promis
     const { row, wheel } = leased;
     if (!wheel) return fail('FARM_ENDED', 'test', { thing: 'The cell without a wheel' });
     const spec = await testSpec(prisma, id, { attemptId: leased.attemptId, row, ...wheel });
-    const inputs = [spec.image.tarSha256, spec.toolImage.tarSha256, wheel.sha256];
+    const inputs = [spec.image.tarSha256, spec.toolImage.tarSha256, wheel.sha256, ...(spec.suite ? [spec.suite.source.sha256] : [])];
+    // The database adds images and wheel by itself; another control plane must know of the sdist too.
+    if (spec.suite) await pool.query('update lease set inputs = $1 where id = $2', [JSON.stringify(inputs), call.leaseId]);
     keepLease({ id: call.leaseId, kind, ownerId: id, target, attemptId: leased.attemptId, inputs, row, secretHash: call.secretHash });
     return { leaseId: call.leaseId, secret, logOffset: leased.logBytes, spec };
   }

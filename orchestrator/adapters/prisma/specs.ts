@@ -1,24 +1,27 @@
-import type { BuildSpec, SdistSpec, TestSpec } from '../../contract/worker.ts';
+import type { BlobInput, BuildSpec, SdistSpec, TestSpec } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
-import type { PlanRow } from '../../domain/plan.ts';
+import type { Plan, PlanRow } from '../../domain/plan.ts';
 import type { Tx } from './database.ts';
 import { buildFacts, imageInput, limitsOf, planOf } from './rows.ts';
 
 /** A spec and the digests that its lease may read. */
 export interface SpecWithInputs<T> { readonly spec: T; readonly inputs: readonly string[] }
 
+const cellOf = (plan: Plan, target: string) => plan.cells.find((cell) => cell.target === target);
+const sourceOf = ({ source }: Plan): BlobInput =>
+  ({ sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes });
+
 /** What a worker must know to build one cell. */
 export async function buildSpec(tx: Tx, buildId: string, attemptId: string, row: PlanRow): Promise<SpecWithInputs<BuildSpec>> {
   const build = await buildFacts(tx, buildId);
   const plan = await planOf(tx, build.planSha256);
   const image = await imageInput(tx, row.image, row.imageKey);
-  const { source } = plan;
   const spec: BuildSpec = {
     kind: 'build', attemptId, project: plan.project, version: plan.version, target: row.target, python: row.python,
-    image, source: { sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes },
-    sourceDateEpoch: source.sourceDateEpoch, cutoff: plan.cutoff, limits: limitsOf(build.limits, 'build'), row: { ...row },
+    image, source: sourceOf(plan), sourceDateEpoch: plan.source.sourceDateEpoch, cutoff: plan.cutoff, limits: limitsOf(build.limits, 'build'), row: { ...row },
+    ...(cellOf(plan, row.target)?.build ? { options: { ...cellOf(plan, row.target)?.build } } : {}),
   };
-  return { spec, inputs: [image.tarSha256, source.sdistSha256] };
+  return { spec, inputs: [image.tarSha256, plan.source.sdistSha256] };
 }
 
 /** The wheel of an attempt and the row that it was built by. */
@@ -35,10 +38,12 @@ export async function testSpec(tx: Tx, buildId: string, wheel: WheelToTest): Pro
   if (!testImage || !testImageKey || (runner !== 'native' && runner !== 'qemu')) {
     return fail('FARM_ENDED', 'test', { thing: 'The cell without a test' });
   }
+  const suite = cellOf(plan, row.target)?.test;
   return {
     kind: 'test', attemptId, project: plan.project, version: plan.version, target: row.target, python: row.python,
     runner, image: await imageInput(tx, testImage, testImageKey), toolImage: await imageInput(tx, row.image, row.imageKey),
     wheel: { sha256, filename, bytes }, cutoff: plan.cutoff, limits: limitsOf(build.limits, 'test'), row: { ...row },
+    ...(suite ? { suite: { source: sourceOf(plan), options: { ...suite } } } : {}),
   };
 }
 

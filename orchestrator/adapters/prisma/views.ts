@@ -110,7 +110,9 @@ export async function cellInputs({ prisma }: Database, buildId: string, target: 
   const attempt = cell.attemptId ? await prisma.attempt.findUnique({ where: { id: cell.attemptId } }) : null;
   const row = asRow(attempt?.row) ?? await chooseRow(prisma, plan, target);
   const { source } = plan;
+  const options = plan.cells.find((one) => one.target === target)?.build;
   return {
+    ...(options ? { options: { ...options } } : {}),
     project: plan.project, version: plan.version, target, image: await imageInput(prisma, row.image, row.imageKey),
     source: { sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes },
     lock: [...asLock(attempt?.lock)], sourceDateEpoch: source.sourceDateEpoch, cutoff: plan.cutoff,

@@ -124,8 +124,8 @@ inherit.config-settings = "append"`;
 
   it('keeps only what is asked for, and no test where test-skip says so', () => {
     const wishes = projectWishes(parse('[tool.cibuildwheel]\ntest-command = "pytest {project}"\ntest-skip = "*-win*"\nbefore-build = "x"'));
-    expect(wishes.of(manylinux)).toEqual({ ok: true, value: { build: { beforeBuild: 'x' }, test: { command: 'pytest {project}' } } });
-    expect(wishes.of('cp313-win32')).toEqual({ ok: true, value: { build: { beforeBuild: 'x' } } });
+    expect(wishes.of(manylinux)).toEqual({ ok: true, value: { build: { beforeBuild: 'x', cibuildwheel: true }, test: { command: 'pytest {project}' } } });
+    expect(wishes.of('cp313-win32')).toEqual({ ok: true, value: { build: { beforeBuild: 'x', cibuildwheel: true } } });
     const skipped = projectWishes(parse('[tool.cibuildwheel]\nskip = "*"')).of(manylinux);
     expect(skipped.ok && skipped.value.skipped?.message).toBe('skipped by [tool.cibuildwheel]: skip = "*".');
   });
