@@ -3,7 +3,10 @@ import { partsOf, useAddress } from './address.ts';
 import { A, Waiting } from './parts.tsx';
 import { ProjectPage } from './project.tsx';
 import { ProjectsPage } from './projects.tsx';
+import { useSession } from './session.tsx';
 
+const AccountPages = lazy(() => import('./account.tsx'));
+const AskPage = lazy(() => import('./ask.tsx'));
 const AttemptPage = lazy(() => import('./attempt.tsx'));
 const FarmPages = lazy(() => import('./farm.tsx'));
 const FilePage = lazy(() => import('./file.tsx'));
@@ -15,6 +18,7 @@ const places: readonly (readonly [string, string])[] = [
 /** The frame of every page. */
 export function App(): ReactElement {
   const { path } = useAddress();
+  const { may } = useSession();
   return (
     <>
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to content</a>
@@ -25,25 +29,34 @@ export function App(): ReactElement {
             <A key={to} to={to} aria-current={path === to || (to === '/' && path.startsWith('/projects')) ? 'page' : undefined}>{name}</A>
           ))}
         </nav>
+        <Who />
         <Theme />
       </header>
       <main id="main" tabIndex={-1}><Suspense fallback={<Waiting />}><Page path={path} /></Suspense></main>
       <footer>
-        <a href="simple/">Index for installers</a> <A to="/api">API</A>
+        <a href="simple/">Index for installers</a> <A to="/api">API</A> {may('admin') ? <A to="/audit">Audit log</A> : null}
       </footer>
     </>
   );
 }
 
 function Page({ path }: { path: string }): ReactElement {
-  const [place = '', name = ''] = partsOf(path);
+  const [place = '', name = '', what = ''] = partsOf(path);
   useEffect(() => { document.title = name === '' ? `Wheel farm${place === '' ? '' : ` · ${place}`}` : `${name} · Wheel farm`; }, [place, name]);
   if (place === '') return <ProjectsPage />;
+  if (place === 'projects' && what === 'ask') return <AskPage key={name} name={name} />;
   if (place === 'projects' && name !== '') return <ProjectPage key={name} name={name} />;
   if (place === 'attempts' && name !== '') return <AttemptPage key={name} id={name} />;
   if (place === 'file' && name !== '') return <FilePage key={name} filename={name} />;
+  if (['account', 'audit', 'sign-in'].includes(place)) return <AccountPages place={place} />;
   if (['queue', 'workers', 'feed', 'status', 'api'].includes(place)) return <FarmPages place={place} />;
   return <><h1>There is no such page</h1><p><A to="/">All projects</A></p></>;
+}
+
+/** Who is signed in; the one local admin is said plainly. */
+function Who(): ReactElement {
+  const { login, local, known } = useSession();
+  return <A to={login === null ? '/sign-in' : '/account'} className="who">{!known ? 'Account' : login === null ? 'Sign in' : local ? 'Local admin' : login}</A>;
 }
 
 const themes = ['auto', 'light', 'dark'] as const;

@@ -1,6 +1,28 @@
 // Made by infra/api-client.ts from /api/openapi.json; not to be edited.
 /* oxlint-disable max-lines */
 export interface paths {
+  "/api/accounts": {
+    /** Accounts with their roles. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "login": string; "kind": string; "createdAt": string; "grants": ({ "project": string; "role": string })[] })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/accounts/{login}/roles": {
+    /** Gives a role, or with null takes it. */
+    put: {
+      parameters: { path: { login: string }; query?: never };
+      requestBody: { content: { 'application/json': { "project"?: string; "role": "viewer" | "trigger" | "maintainer" | "admin" | null } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "login": string; "kind": string; "createdAt": string; "grants": ({ "project": string; "role": string })[] } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/attempts/{id}": {
     /** One attempt with its steps. */
     get: {
@@ -52,6 +74,17 @@ export interface paths {
       requestBody?: never;
       responses: {
         '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/audit": {
+    /** Who did what, newest first. */
+    get: {
+      parameters: { path?: never; query?: { project?: string; before?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "events": ({ "id": string; "at": string; "actor": string; "via": string; "action": string; "project": string; "status": number; "detail": Record<string, unknown> })[] } } };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
       };
     };
@@ -206,6 +239,90 @@ export interface paths {
       };
     };
   };
+  "/api/hooks": {
+    /** Outgoing webhooks. */
+    get: {
+      parameters: { path?: never; query?: { project?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string; "url": string; "createdBy": string; "createdAt": string; "serial": number; "failures": number; "lastStatus": string | null })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Tells an address of every publish, signed with the secret that is shown this once. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "project"?: string; "url": string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "url": string; "createdBy": string; "createdAt": string; "serial": number; "failures": number; "lastStatus": string | null; "secret": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/hooks/{id}": {
+    /** Ends a webhook. */
+    delete: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/images": {
+    /** Images that are being made or could not be made. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "name": string; "state": "made" | "missing" | "making" | "failed"; "expectedSeconds": number; "expectedBytes": number; "seconds": number; "note": string })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/imports": {
+    /** Imports, newest first. */
+    get: {
+      parameters: { path?: never; query?: { limit?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string; "version": string; "requestedBy": string; "state": string; "files": ({ "filename": string; "sha256": string; "kind": string; "bytes": number | null; "fetched": boolean; "attested": string; "attestedWhy": string | null; "oddity": string | null; "yanked": string | null })[]; "notes": (string)[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Takes a release from the upstream index. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "by": string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "requestedBy": string; "state": string; "files": ({ "filename": string; "sha256": string; "kind": string; "bytes": number | null; "fetched": boolean; "attested": string; "attestedWhy": string | null; "oddity": string | null; "yanked": string | null })[]; "notes": (string)[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/imports/{id}": {
+    /** One import, with its progress. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "requestedBy": string; "state": string; "files": ({ "filename": string; "sha256": string; "kind": string; "bytes": number | null; "fetched": boolean; "attested": string; "attestedWhy": string | null; "oddity": string | null; "yanked": string | null })[]; "notes": (string)[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/imports/{id}/cancel": {
+    /** Asks for the end of an import that is not being published yet. */
+    post: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody: { content: { 'application/json': { "by": string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/live": {
     /** Server-sent events: what moves in one project, or in all. */
     get: {
@@ -261,6 +378,17 @@ export interface paths {
       };
     };
   };
+  "/api/projects/{name}/asks": {
+    /** Asks for a platform; anybody may. */
+    post: {
+      parameters: { path: { name: string }; query?: never };
+      requestBody: { content: { 'application/json': { "platform": string; "why"?: string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/queue": {
     /** Cells that wait or are built. */
     get: {
@@ -268,6 +396,35 @@ export interface paths {
       requestBody?: never;
       responses: {
         '2XX': { headers: Record<string, string>; content: { 'application/json': { "waiting": ({ "buildId": string; "project": string; "version": string; "target": string; "state": string; "step": string | null; "attemptId": string | null; "worker": string | null; "since": string; "pool": string | null; "ahead": number; "expectedMs": number | null })[]; "builds": number; "total": number } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/session": {
+    /** Signs out. */
+    delete: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Who is signed in, and what they may do. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "login": string | null; "grants": ({ "project": string; "role": string })[]; "local": boolean; "github": boolean } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Signs a browser in with a token. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "token": string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "login": string | null; "grants": ({ "project": string; "role": string })[]; "local": boolean; "github": boolean } } };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
       };
     };
@@ -323,6 +480,37 @@ export interface paths {
       requestBody?: never;
       responses: {
         '2XX': { headers: Record<string, string>; content: { 'application/json': { "farmId": string; "version": string; "index": string; "dashboard": string; "projects": number; "files": number; "serial": number; "openBuilds": number; "uptimeMs": number; "trustFingerprint": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/tokens": {
+    /** Your tokens; an admin sees all. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "name": string; "project": string; "role": string; "createdAt": string; "expiresAt": string | null; "lastUsedAt": string | null; "revokedAt": string | null })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Makes a token; it is shown this once. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "name": string; "project"?: string; "role": "viewer" | "trigger" | "maintainer" | "admin"; "days"?: number } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "name": string; "project": string; "role": string; "createdAt": string; "expiresAt": string | null; "lastUsedAt": string | null; "revokedAt": string | null; "token": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/tokens/{id}": {
+    /** Revokes a token at once. */
+    delete: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
       };
     };

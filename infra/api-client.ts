@@ -6,7 +6,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { makeApp, type AppParts } from '../orchestrator/api/app.ts';
+import { accountRoutes } from '../orchestrator/api/routes/accounts.ts';
 import { editRoutes } from '../orchestrator/api/routes/edits.ts';
+import { imageRoutes } from '../orchestrator/api/routes/images.ts';
+import { importRoutes } from '../orchestrator/api/routes/imports.ts';
+import { sessionRoutes } from '../orchestrator/api/routes/session.ts';
 
 /** Where the types stand. */
 export const clientFile = join(import.meta.dirname, '..', 'dashboard', 'openapi.ts');
@@ -20,7 +24,9 @@ export async function apiDocument(): Promise<OpenApi> {
     guard: { apiToken: '', workerToken: '', hosts: null },
     facts: { farmId: '', version: '', url: '', startedAt: new Date(0), clock: { now: () => new Date(0) }, trustFingerprint: async () => '' },
     builds: silent, attempts: silent, sources: silent, tallies: silent, door: silent, pages: silent, live: silent,
-    more: [(server) => editRoutes(server, { edits: silent })],
+    more: [(server) => editRoutes(server, { edits: silent }), (server) => accountRoutes(server, { accounts: silent }),
+      (server) => imageRoutes(server, { images: silent }), (server) => importRoutes(server, { imports: silent }),
+      (server) => sessionRoutes(server, { accounts: silent, cookie: 'farm', url: 'http://farm.example', local: false })],
   };
   const app = await makeApp(parts);
   const { payload } = await app.inject({ url: '/api/openapi.json' });

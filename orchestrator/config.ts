@@ -26,6 +26,10 @@ export interface Config {
   readonly upstream: string | null;
   /** The environment of a process that makes images: the farm's own settings and secrets left out. */
   readonly makingEnvironment: Environment;
+  /** Address of the GitHub of this farm, no slash at the end. */
+  readonly githubUrl: string;
+  /** OAuth client that signs people in; null: nobody signs in with GitHub. */
+  readonly githubClient: { readonly id: string; readonly secret: string } | null;
   /** The pool that makes sdists of folders. */
   readonly sdistPool: string;
 }
@@ -65,10 +69,18 @@ export function readConfig(environment: Environment): Config {
     upstream: environment['FARM_UPSTREAM'] || null,
     makingEnvironment: Object.fromEntries(Object.entries(environment)
       .filter(([name]) => !/^(?:FARM_|DATABASE_URL$|TEMPORAL_|PG)/.test(name))),
+    githubUrl: readUrl(environment['FARM_GITHUB_URL'] || 'https://github.com', wrong),
+    githubClient: readClient(environment, wrong),
     sdistPool: environment['FARM_SDIST_POOL'] || 'linux-amd64',
   };
   if (wrong.length > 0) throw new Error(`The configuration is not right:\n  ${wrong.join('\n  ')}`);
   return Object.freeze(config);
+}
+
+function readClient(environment: Environment, wrong: string[]): Config['githubClient'] {
+  const [id = '', secret = ''] = [environment['FARM_GITHUB_CLIENT_ID'], environment['FARM_GITHUB_CLIENT_SECRET']];
+  if ((id === '') !== (secret === '')) wrong.push('FARM_GITHUB_CLIENT_ID and FARM_GITHUB_CLIENT_SECRET go together');
+  return id === '' || secret === '' ? null : { id, secret };
 }
 
 function readUrl(value: string, wrong: string[]): string {
@@ -85,3 +97,7 @@ function readPort(value: string, wrong: string[]): number {
 
 /** Whether only this machine reaches an address. */
 export const isLoopback = (listen: string): boolean => /^(127\.\d+\.\d+\.\d+|::1|localhost)$/.test(listen);
+
+/** Whether whoever reaches the farm sits at its machine: it listens on loopback, and no proxy gives it another name. */
+export const isLocalOnly = ({ listen, url }: Pick<Config, 'listen' | 'url'>): boolean =>
+  isLoopback(listen) && isLoopback(new URL(url).hostname.replace(/^\[|\]$/g, ''));

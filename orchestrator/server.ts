@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { prismaAccounts } from './adapters/accounts.ts';
 import { folderBlobs } from './adapters/blobs-fs.ts';
 import { composedBlobs } from './adapters/blobs-composed.ts';
 import { startSweeper } from './adapters/builds-sweeper.ts';
@@ -12,6 +13,8 @@ import { dashboardFiles } from './adapters/dashboard-files.ts';
 import { prismaEdits } from './adapters/edits.ts';
 import { prismaImports } from './adapters/imports.ts';
 import { imageMaker } from './adapters/image-maker.ts';
+import { githubSignIn } from './adapters/github-sign-in.ts';
+import { startHooks } from './adapters/hooks.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { indexStatements } from './adapters/index-statements.ts';
 import { liveOf } from './adapters/live.ts';
@@ -34,14 +37,17 @@ import { upstreamHttp } from './adapters/upstream-http.ts';
 import { lateUpstream } from './adapters/upstream-late.ts';
 import { upstreamIndex } from './adapters/upstream.ts';
 import { makeApp } from './api/app.ts';
+import { accountRoutes } from './api/routes/accounts.ts';
 import { badgeRoutes } from './api/routes/badges.ts';
 import { dashboardRoutes } from './api/routes/dashboard.ts';
 import { editRoutes } from './api/routes/edits.ts';
 import { importRoutes } from './api/routes/imports.ts';
 import { imageRoutes } from './api/routes/images.ts';
 import { registerIndexRoutes } from './api/routes/index-routes.ts';
+import { openLocalSession, sessionRoutes, type SessionParts } from './api/routes/session.ts';
 import { dashboardDigest, dashboardFolder } from '../infra/setup/dashboard.ts';
-import { isLoopback, readConfig } from './config.ts';
+import { fail } from './domain/failure.ts';
+import { isLocalOnly, isLoopback, readConfig } from './config.ts';
 
 const config = readConfig(process.env);
 const clock = { now: () => new Date() };
@@ -77,11 +83,17 @@ const imports = prismaImports({
   records: prismaImportRecords({ database, blobs, upstream, trustedRoot: publicRoot(config.home, clock.now) }),
 });
 
+const accounts = prismaAccounts(database);
+const sessions: SessionParts = {
+  accounts, url: config.url, cookie: `farm_${config.farmId}`, local: isLocalOnly(config),
+  ...(config.githubClient ? { signIn: githubSignIn({ url: config.githubUrl, clientId: config.githubClient.id, clientSecret: config.githubClient.secret }) } : {}),
+};
+if (!sessions.local && !await accounts.hasAdmin()) fail('FARM_NO_ADMIN', 'plan');
 const digest = dashboardDigest(join(import.meta.dirname, '..'));
 const pageDoor = pagesOf({ database, blobs, catalogue, names: { identity: signer.identity, issuer: signer.issuer, index: ports.index } });
 const app = await makeApp({
   guard: {
-    apiToken: config.apiToken, workerToken: config.workerToken,
+    apiToken: config.apiToken, workerToken: config.workerToken, accounts, cookie: sessions.cookie, origin: new URL(config.url).origin,
     hosts: isLoopback(config.listen) ? [new URL(config.url).hostname] : null,
   },
   facts: {
@@ -91,17 +103,25 @@ const app = await makeApp({
   builds, attempts: prismaAttempts(ports), sources: prismaSources(ports), tallies: prismaTallies(database),
   door: prismaWorkerDoor(ports), onFault: say, live: liveOf(ports),
   pages: pageDoor,
-  more: [(server) => imageRoutes(server, { images }), (server) => editRoutes(server, { edits }), (server) => importRoutes(server, { imports }), (server) => registerIndexRoutes(server, {
+  more: [
+    (server) => imageRoutes(server, { images }),
+    (server) => editRoutes(server, { edits }),
+    (server) => importRoutes(server, { imports }),
+    (server) => accountRoutes(server, { accounts }),
+    (server) => sessionRoutes(server, sessions),
+    (server) => registerIndexRoutes(server, {
     pages, upstream, signer, blobs: composedBlobs(blobs, pool),
     statements: indexStatements(pool, { identity: signer.identity, issuer: signer.issuer }),
   }), (server) => dashboardRoutes(server, {
     files: dashboardFiles(dashboardFolder(config.cacheFolder, digest)), digest, base: `${new URL(config.url).pathname.replace(/\/+$/, '')}/`,
+    opened: (request, reply) => openLocalSession(sessions, request, reply),
   }), (server) => badgeRoutes(server, { pages: pageDoor, url: config.url })],
 });
 await pages.start();
 // Pages hold absolute links: another port or address writes them again.
 await indexPostgres({ pool, clock, origin: () => config.url }).refresh().catch(say);
 const stopSweeper = startSweeper(ports, say, [() => edits.sweep(), () => imports.sweep()]);
+const stopHooks = startHooks(database, config.url, say);
 await app.listen({ host: config.listen, port: config.port });
 console.log(`ready: ${config.url}`);
 
@@ -111,6 +131,7 @@ async function close(): Promise<void> {
   closing = true;
   stopSweeper();
   images.stop();
+  await stopHooks();
   await app.close();
   await pages.stop();
   await workflows.close();

@@ -1,3 +1,4 @@
+import fastifyCookie from '@fastify/cookie';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { limits } from '../contract/limits.ts';
 import type { Live, Pages } from '../page-ports.ts';
@@ -45,6 +46,8 @@ export async function makeApp(parts: AppParts): Promise<FastifyInstance> {
   // Uploads are streams for their routes, which count the bytes while they write them.
   app.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
   answerProblems(app, parts.onFault ?? (() => undefined));
+  // Awaited, so that cookies are read before the guard looks at them.
+  await app.register(fastifyCookie);
   guard(app, parts.guard);
   describeRoutes(app, parts.facts);
   const follow = followers(app);

@@ -31,6 +31,16 @@ export class ApiClient {
     return await (await this.#ask('PUT', path, body, 'application/octet-stream', signal)).json() as T;
   }
 
+  /** Sets what an address names. @errors as `get` */
+  async set<T>(path: string, body: unknown): Promise<T> {
+    return await (await this.#ask('PUT', path, JSON.stringify(body), 'application/json')).json() as T;
+  }
+
+  /** Removes what an address names. @errors as `get` */
+  async remove(path: string): Promise<void> {
+    await this.#ask('DELETE', path);
+  }
+
   /**
    * An answer as it arrives, in pieces of text.
    * @errors as `get`; FARM_NOT_UP when the connection breaks in the middle

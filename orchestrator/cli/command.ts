@@ -34,6 +34,8 @@ export const commandNames: readonly (readonly [name: string, summary: string])[]
   ['edit', 'change the metadata of a published release'],
   ['shell', 'open the image, inputs and environment of a cell'],
   ['verify', 'check the signatures of published files'],
+  ['account', 'list accounts, give or take a role'],
+  ['token', 'list, make or revoke tokens of the API'],
   ['up', 'start the farm'],
   ['down', 'stop the farm and everything that it started'],
   ['status', 'show addresses and parts'],

@@ -69,6 +69,12 @@ export const limits = {
   /** A plane that was not seen for so long is not waited for. */
   planeSeenMsMax: 5 * second,
   followersMax: 500,
+  /** How long a browser stays signed in. */
+  sessionMs: 12 * 60 * minute,
+  /** Platforms that one address may ask for in a day. */
+  asksPerDayMax: 20,
+  /** A webhook is tried so often, each time later, and then switched off. */
+  hookTriesMax: 12,
 
   // imports
   importFilesMax: 1_000,

@@ -35,7 +35,7 @@ const walls: readonly Wall[] = [
     allows: (s) => within('orchestrator/domain/', 'orchestrator/contract/')(s) || s === 'typebox',
   },
   {
-    room: /^orchestrator\/((index|page)-)?ports\.ts$/, says: 'ports import domain and contract',
+    room: /^orchestrator\/((index|page|account)-)?ports\.ts$/, says: 'ports import domain and contract',
     allows: within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts'),
   },
   {
@@ -49,12 +49,12 @@ const walls: readonly Wall[] = [
   },
   {
     room: /^orchestrator\/adapters\//, says: 'adapters import domain, contract, ports and SDKs, never api or workflows',
-    allows: (s) => isNode(s) || isPackage(s) || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/adapters/', 'images/')(s),
+    allows: (s) => isNode(s) || isPackage(s) || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/account-ports.ts', 'orchestrator/adapters/', 'images/')(s),
   },
   {
     room: /^orchestrator\/api\//, says: 'api imports domain, contract, ports and Fastify; never Prisma, adapters or workflows',
     allows: (s) => isNode(s) || /^(fastify|@fastify\/|typebox)/.test(s)
-      || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/api/')(s),
+      || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/account-ports.ts', 'orchestrator/api/')(s),
   },
   {
     room: /^workers\//, says: 'workers import domain, contract and Docker; never Prisma, Sigstore, api or other adapters',

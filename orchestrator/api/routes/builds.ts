@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { BuildRequest, BuildView, CellInputs, PlanView } from '../../contract/api.ts';
 import type { Attempts, Builds } from '../../ports.ts';
+import { ofBuild, ofWhat } from '../plugins/access.ts';
 import type { Follow } from '../plugins/followers.ts';
 
 const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
@@ -19,11 +20,14 @@ export function buildRoutes(
   app: FastifyInstance, { builds, attempts }: { readonly builds: Builds; readonly attempts: Attempts }, follow: Follow,
 ): void {
   app.post<{ Body: BuildRequest }>('/api/plans',
-    { schema: { body: BuildRequest }, config: { words: { summary: 'What would be built; starts nothing.', answer: PlanView } } },
+    { schema: { body: BuildRequest }, config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'What would be built; starts nothing.', answer: PlanView } } },
     (request) => builds.plan(request.body));
 
   app.post<{ Body: BuildRequest }>('/api/builds',
-    { schema: { body: BuildRequest }, config: { words: { summary: 'Starts a build: 201; 200 where nothing is to build.', answer: BuildView } } },
+    {
+      schema: { body: BuildRequest },
+      config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'Starts a build: 201; 200 where nothing is to build.', answer: BuildView } },
+    },
     async (request, reply) => {
       const view = await builds.start(request.body);
       return reply.code(view.started ? 201 : 200).send(view);
@@ -38,7 +42,7 @@ export function buildRoutes(
     (request) => builds.view(request.params.id));
 
   app.post<{ Params: { id: string }; Body: { by: string } }>('/api/builds/:id/cancel',
-    { schema: { params: ById, body: CancelRequest }, config: { words: { summary: 'Asks for the end of a build.' } } },
+    { schema: { params: ById, body: CancelRequest }, config: { access: { role: 'trigger', project: ofBuild }, words: { summary: 'Asks for the end of a build.' } } },
     async (request, reply) => {
       await builds.cancel(request.params.id, request.body.by);
       return reply.code(202).send();
@@ -49,7 +53,7 @@ export function buildRoutes(
     (request) => attempts.inputs(request.params.id, request.params.target));
 
   app.get<{ Params: { id: string; target: string; sha256: string } }>('/api/builds/:id/cells/:target/inputs/:sha256',
-    { schema: { params: ByInput }, config: { guarded: true, words: { summary: 'The bytes of an input of a cell.' } } },
+    { schema: { params: ByInput }, config: { guarded: true, access: { role: 'trigger', project: ofBuild }, words: { summary: 'The bytes of an input of a cell.' } } },
     async (request, reply) => {
       const { id, target, sha256 } = request.params;
       const { bytes, stream } = await attempts.input(id, target, sha256);

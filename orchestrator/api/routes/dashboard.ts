@@ -17,8 +17,8 @@ export interface DashboardParts {
   readonly digest: string;
   /** Path under which the farm is reached, with a slash at both ends. */
   readonly base: string;
-  /** Sets cookies of a page that somebody opens. */
-  readonly opened?: (request: FastifyRequest, reply: FastifyReply) => Promise<void>;
+  /** Signs in whoever opens a page, where that is all it takes; true where it has set a cookie. */
+  readonly opened?: (request: FastifyRequest, reply: FastifyReply) => Promise<boolean>;
 }
 
 /** Every address that is a page; the router of the dashboard knows the same ones. */
@@ -37,12 +37,12 @@ export function dashboardRoutes(app: FastifyInstance, parts: DashboardParts): vo
   const page = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
     const document = (await parts.files())?.get('index.html');
     if (!document) return fail('FARM_SETUP_FAILED', 'plan', { part: 'dashboard', why: 'it is not built', mend: 'Run: ./farm setup' });
-    await parts.opened?.(request, reply);
+    const signed = await parts.opened?.(request, reply) ?? false;
     reply.headers({
       'content-security-policy': policy, 'cache-control': 'no-cache', etag, 'referrer-policy': 'same-origin',
       'cross-origin-opener-policy': 'same-origin', 'x-frame-options': 'DENY', 'content-type': 'text/html; charset=utf-8',
     });
-    if (matchesEtag(request.headers['if-none-match'], etag) && !reply.hasHeader('set-cookie')) return reply.code(304).send();
+    if (matchesEtag(request.headers['if-none-match'], etag) && !signed) return reply.code(304).send();
     return reply.send(document.bytes.toString('utf8').replace('<base href="/">', `<base href="${parts.base}">`));
   };
   for (const url of pageAddresses) app.get(url, page);

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
 import { EditPreview, EditPreviewRequest, EditRequest, EditView } from '../../contract/edits.ts';
 import type { Edits } from '../../ports.ts';
+import { ofEdit, ofWhat } from '../plugins/access.ts';
 
 const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
 const Newest = Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })) });
@@ -11,11 +12,11 @@ const newestMax = 200;
 /** `/api/edits`: changes of published metadata. */
 export function editRoutes(app: FastifyInstance, { edits }: { readonly edits: Edits }): void {
   app.post<{ Body: EditPreviewRequest }>('/api/edits/preview',
-    { schema: { body: EditPreviewRequest }, config: { words: { summary: 'What an edit would do; writes nothing of it.', answer: EditPreview } } },
+    { schema: { body: EditPreviewRequest }, config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'What an edit would do; writes nothing of it.', answer: EditPreview } } },
     (request) => edits.preview(request.body));
 
   app.post<{ Body: EditRequest }>('/api/edits',
-    { schema: { body: EditRequest }, config: { words: { summary: 'Confirms a preview and delivers the edit.', answer: EditView } } },
+    { schema: { body: EditRequest }, config: { access: { role: 'maintainer', project: ofWhat }, words: { summary: 'Confirms a preview and delivers the edit.', answer: EditView } } },
     async (request, reply) => reply.code(201).send(await edits.start(request.body)));
 
   app.get<{ Querystring: { limit?: string } }>('/api/edits',
@@ -27,7 +28,7 @@ export function editRoutes(app: FastifyInstance, { edits }: { readonly edits: Ed
     (request) => edits.view(request.params.id));
 
   app.post<{ Params: { id: string }; Body: { by: string } }>('/api/edits/:id/cancel',
-    { schema: { params: ById, body: CancelRequest }, config: { words: { summary: 'Asks for the end of an edit that is not being published yet.' } } },
+    { schema: { params: ById, body: CancelRequest }, config: { access: { role: 'maintainer', project: ofEdit }, words: { summary: 'Asks for the end of an edit that is not being published yet.' } } },
     async (request, reply) => {
       await edits.cancel(request.params.id, request.body.by);
       return reply.code(202).send();

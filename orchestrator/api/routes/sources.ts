@@ -18,7 +18,7 @@ export function sourceRoutes(app: FastifyInstance, { sources }: { readonly sourc
   app.put<{ Params: { sha256: string }; Querystring: SourceQuery }>('/api/sources/:sha256',
     {
       schema: { params: BySha256, querystring: SourceQuery },
-      config: { words: { summary: 'Sends an sdist, or a folder as .tar.gz; its sdist is then made.', answer: SourceView } },
+      config: { access: { role: 'trigger' }, words: { summary: 'Sends an sdist, or a folder as .tar.gz; its sdist is then made.', answer: SourceView } },
     },
     (request) => {
       const { kind, filename, epoch } = request.query;
@@ -34,7 +34,7 @@ export function sourceRoutes(app: FastifyInstance, { sources }: { readonly sourc
     (request) => sources.view(request.params.id));
 
   app.post<{ Params: { id: string } }>('/api/sources/:id/cancel',
-    { schema: { params: ById }, config: { words: { summary: 'Ends the making of an sdist.' } } },
+    { schema: { params: ById }, config: { access: { role: 'trigger' }, words: { summary: 'Ends the making of an sdist.' } } },
     async (request, reply) => {
       await sources.cancel(request.params.id);
       return reply.code(202).send();

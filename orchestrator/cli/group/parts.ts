@@ -44,7 +44,7 @@ export interface GroupSettings {
 }
 
 /** Environment variables that only the control plane may see. */
-const controlOnly = ['DATABASE_URL', 'FARM_API_TOKEN', 'FARM_BLOBS', 'FARM_HOME', 'FARM_CACHE', 'FARM_PARTS'];
+const controlOnly = ['DATABASE_URL', 'FARM_API_TOKEN', 'FARM_BLOBS', 'FARM_HOME', 'FARM_CACHE', 'FARM_PARTS', 'FARM_GITHUB_CLIENT_ID', 'FARM_GITHUB_CLIENT_SECRET'];
 
 /** Connection string of the embedded database. */
 export function databaseUrlOf({ kept, databaseUrl }: GroupSettings): string {
