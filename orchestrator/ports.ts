@@ -122,13 +122,16 @@ export interface FileToSign {
   };
 }
 
+/** Takes statements as they are signed, so that those of a thousand wheels never stand in memory together. */
+export type KeepSigned = (signed: readonly SignedStatement[]) => Promise<void>;
+
 /**
- * Signs files. Laws: the same statement twice finds the first bundle; one certificate and one checkpoint for a call.
+ * Signs files; with `keep` the answer is empty. Laws: the same statement twice finds the first bundle; one certificate and one checkpoint for a call.
  */
 export interface Signer {
   signRelease(order: {
     readonly plan: Plan; readonly planSha256: string; readonly buildId: string; readonly files: readonly FileToSign[];
-  }): Promise<readonly SignedStatement[]>;
+  }, keep?: KeepSigned): Promise<readonly SignedStatement[]>;
   /** A publish attestation and a respin's provenance for each wheel of an edit. */
   signRespins(origins: readonly RespinOrigin[]): Promise<readonly SignedStatement[]>;
   /** A publish attestation and a provenance that says where it came from, for each file of an import. */

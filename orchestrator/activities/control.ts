@@ -80,7 +80,8 @@ export const controlActivities = ({ records, signer, index, describer }: Control
     if (!judgeRelease(plan, await records.cellsOf(buildId)).installable) return;
     const files = await records.filesToSign(buildId);
     if (files.length === 0) return;
-    await records.saveAttestations(await signer.signRelease({ plan, planSha256, buildId, files }));
+    const rest = await signer.signRelease({ plan, planSha256, buildId, files }, (signed) => records.saveAttestations(signed));
+    if (rest.length > 0) await records.saveAttestations(rest);
   }),
 
   publish: ({ buildId }) => bordered(async () => {

@@ -32,7 +32,7 @@ export const limits = {
   logChunkBytesMax: 256 * KiB,
   logFlushMs: 250,
   /** Step events of a moment go together; a person looks at a table that is drawn a few times a second. */
-  eventFlushMs: 200,
+  eventFlushMs: 400,
   /** An input, output or rest of a log that is no bigger goes with the request before or after it. */
   smallBytesMax: 48 * KiB,
   /** A cancel must reach the container and be recorded in 5 s; this is the container's share. */

@@ -79,10 +79,13 @@ async function writeReadme(): Promise<void> {
 }
 
 function circumstances({ at, seconds, versions, machine }: KeptResult): string {
-  const { cores, model, memoryBytes, load } = machine;
+  const { cores, model, memoryBytes } = machine;
+  // A result that was put together from the clock of a first use has no load.
+  const load = machine.load as KeptResult['machine']['load'] | null;
+  const loaded = load ? `${load.before} before and ${load.after} after` : 'not measured';
   return `${at.slice(0, 16)}Z, ${seconds} s; ${cores} cores (${model}), ${Math.round(memoryBytes / 1024 ** 3)} `
     + `GiB, load `
-    + `${load.before} before and ${load.after} after; farm ${versions.farm}, Node ${versions.node}, `
+    + `${loaded}; farm ${versions.farm}, Node ${versions.node}, `
       + `${versions.temporal}, `
     + `Docker ${versions.docker}, ${versions.postgres}, ${versions.pip}`;
 }

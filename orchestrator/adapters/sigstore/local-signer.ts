@@ -5,9 +5,9 @@ import {
 } from '../../domain/statement.ts';
 import { wheelRespinProvenance, type RespinOrigin } from '../../domain/edit-statement.ts';
 import { importProvenance, type ImportOrigin } from '../../domain/import-statement.ts';
-import type { FileToSign, SignedStatement, Signer } from '../../ports.ts';
+import type { FileToSign, KeepSigned, SignedStatement, Signer } from '../../ports.ts';
 import { cannotSign } from './cannot-sign.ts';
-import { signRelease, trustConfig, type LocalAuthority } from './local.ts';
+import { signRelease, trustConfig, type LocalAuthority, type LoggedBundle } from './local.ts';
 import type { LogStore } from './log-store.ts';
 
 /** The signer port on the farm's own authority. */
@@ -21,17 +21,22 @@ export function localSigner(
       const { text, sha256 } = trustConfig(authority);
       return { json: text, fingerprint: sha256 };
     },
-    async signRelease({ plan, planSha256, files }) {
-      return signClaims(files.flatMap((file) => claimsOf(authority.record.farmId, { plan, planSha256 }, file)));
+    async signRelease({ plan, planSha256, files }, keep) {
+      return signClaims(files.flatMap((file) => claimsOf(authority.record.farmId, { plan, planSha256 }, file)), keep);
     },
     signImports: (origins) => signClaims(origins.flatMap((origin) => importClaims(authority.record.farmId, origin))),
     signRespins: (origins) => signClaims(origins.flatMap((origin) => respinClaims(authority.record.farmId, origin))),
   };
 
-  async function signClaims(claims: readonly Claim[]): Promise<readonly SignedStatement[]> {
-    const signed = await signRelease({ authority, log, statements: claims.map((claim) => claim.text) });
-    const bundles = new Map(signed.map((one) => [one.statementSha256, one.bundle]));
-    return claims.map(({ about }) => ({ ...about, bundle: bundles.get(about.statementSha256) }));
+  async function signClaims(claims: readonly Claim[], keep?: KeepSigned): Promise<readonly SignedStatement[]> {
+    const about = new Map(claims.map((claim) => [claim.about.statementSha256, claim.about]));
+    const named = (signed: readonly LoggedBundle[]): SignedStatement[] =>
+      signed.flatMap(({ statementSha256, bundle }) => {
+        const known = about.get(statementSha256);
+        return known ? [{ ...known, bundle }] : [];
+      });
+    const order = { authority, log, statements: claims.map((claim) => claim.text) };
+    return named(await signRelease(keep ? { ...order, keep: (part) => keep(named(part)) } : order));
   }
 }
 

@@ -55,6 +55,14 @@ export async function rotateLocalAuthority(authority: LocalAuthority): Promise<L
 /** The trust configuration to serve, and its fingerprint. */
 export const trustConfig = (authority: LocalAuthority): TrustConfig => authority.trust;
 
+export interface SignOrder {
+  readonly authority: LocalAuthority;
+  readonly log: LogStore;
+  readonly statements: readonly string[];
+  /** Takes the bundles in parts as they are made; then the answer is empty. */
+  readonly keep?: (part: readonly LoggedBundle[]) => Promise<void>;
+}
+
 /**
  * Signs the statements of a release: one certificate, one checkpoint, one bundle for each statement, in their order.
  * A statement that the log holds already gets the certificate, signature and entry of its first time; its proof may
@@ -63,8 +71,7 @@ export const trustConfig = (authority: LocalAuthority): TrustConfig => authority
  * @errors FARM_SIGN_FAILED when a key or the log cannot be used, or our own verifier refuses what was made
  */
 export async function signRelease(
-  { authority, log, statements }:
-  { readonly authority: LocalAuthority; readonly log: LogStore; readonly statements: readonly string[] },
+  { authority, log, statements, keep }: SignOrder,
 ): Promise<readonly LoggedBundle[]> {
   const digests = statements.map(sha256Hex);
   const known = new Set((await log.prove(digests)).leaves.map((leaf) => leaf.statementSha256));
@@ -84,12 +91,15 @@ export async function signRelease(
     const { bundle, logKey } = await bundleOf(authority, text, { leaf, head, keys });
     bundles.push({ statementSha256, bundle: checked(bundle, logKey) });
     // Thousands of signatures on one thread: heartbeats and other cells get their turn.
-    if (place % signaturesAtOnce === signaturesAtOnce - 1) await new Promise((resolve) => { setImmediate(resolve); });
+    if (place % signaturesAtOnce !== signaturesAtOnce - 1) continue;
+    if (keep) await keep(bundles.splice(0));
+    else await new Promise((resolve) => { setImmediate(resolve); });
   }
+  if (keep) await keep(bundles.splice(0));
   return bundles;
 }
 
-const signaturesAtOnce = 50;
+const signaturesAtOnce = 100;
 
 /** A key of the log, and what follows from it. */
 interface LogKey { readonly key: KeyObject; readonly publicKey: KeyObject; readonly logId: Buffer }

@@ -26,7 +26,7 @@ import { processorMs, stopped, watchMemory } from '../processes.ts';
 
 const activitiesOfCell = 3;
 /** Enough to keep two cores busy; more only lets each cell wait inside the worker and not in its queue. */
-const workerConcurrency = 12;
+const workerConcurrency = 8;
 const buildMsMax = 20 * 60_000;
 
 export const fanOut: BenchCase = {
