@@ -2,7 +2,8 @@
 import type {
   AttemptView, BuildRequest, BuildView, CellInputs, ImageView, PlanView, SourceView,
 } from './contract/api.ts';
-import type { EditPreview, EditPreviewRequest, EditRequest, EditView } from './contract/edits.ts';
+import type { EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRequest, EditView } from './contract/edits.ts';
+import type { HistoryEntry, YankRequest, YankView } from './contract/history.ts';
 import type { ImportRequest, ImportView } from './contract/imports.ts';
 import type { CellLimits } from './contract/limits.ts';
 import type { ReleaseOrder } from './contract/messages.ts';
@@ -262,12 +263,28 @@ export interface Records {
 export interface Edits {
   /** What an edit would do; writes nothing of it. @errors FARM_WHAT_UNCLEAR, FARM_EDIT_*, FARM_WHEEL_BROKEN */
   preview(request: EditPreviewRequest): Promise<EditPreview>;
+  /** The same for every release that a selector names: `numpy<2`. Releases that say it already are left out. */
+  previewBatch(request: EditPreviewRequest): Promise<EditBatchPreview>;
+  /** All edits are recorded in one transaction, then each is delivered. @errors as `start` */
+  startBatch(request: EditBatchRequest): Promise<readonly EditView[]>;
   /** @errors as `preview`; FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL */
   start(request: EditRequest): Promise<EditView>;
   view(id: string): Promise<EditView>;
   newest(limit: number): Promise<readonly EditView[]>;
   /** An edit that is being published is not cancelled any more. */
   cancel(id: string, by: string): Promise<void>;
+}
+
+/** Yanks and takes them back. Laws: reason, record and page in one transaction; the same call twice changes nothing. */
+export interface Yanks {
+  /** @errors FARM_WHAT_UNCLEAR, FARM_EDIT_RELEASE */
+  yank(request: YankRequest): Promise<YankView>;
+}
+
+/** What happened to a release. */
+export interface Histories {
+  /** Oldest first. @shape what: `name==version`, or a name for all versions @errors FARM_WHAT_UNCLEAR, FARM_EDIT_RELEASE */
+  of(what: string): Promise<readonly HistoryEntry[]>;
 }
 
 /** Edits that activities read and move. Laws: as `Records`; an ended edit that was not published leaves no wheels. */

@@ -11,12 +11,14 @@ import { prismaSources } from './adapters/builds-sources.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { dashboardFiles } from './adapters/dashboard-files.ts';
 import { prismaEdits } from './adapters/edits.ts';
+import { prismaHistories } from './adapters/history.ts';
 import { prismaImports } from './adapters/imports.ts';
 import { imageMaker } from './adapters/image-maker.ts';
 import { githubSignIn } from './adapters/github-sign-in.ts';
 import { startHooks } from './adapters/hooks.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { indexStatements } from './adapters/index-statements.ts';
+import { indexYanks } from './adapters/index-yank.ts';
 import { liveOf } from './adapters/live.ts';
 import { pageCache } from './adapters/page-cache.ts';
 import { pagesOf } from './adapters/pages/pages.ts';
@@ -41,6 +43,7 @@ import { accountRoutes } from './api/routes/accounts.ts';
 import { badgeRoutes } from './api/routes/badges.ts';
 import { dashboardRoutes } from './api/routes/dashboard.ts';
 import { editRoutes } from './api/routes/edits.ts';
+import { historyRoutes } from './api/routes/history.ts';
 import { importRoutes } from './api/routes/imports.ts';
 import { imageRoutes } from './api/routes/images.ts';
 import { registerIndexRoutes } from './api/routes/index-routes.ts';
@@ -109,6 +112,7 @@ const app = await makeApp({
     (server) => importRoutes(server, { imports }),
     (server) => accountRoutes(server, { accounts }),
     (server) => sessionRoutes(server, sessions),
+    (server) => historyRoutes(server, { yanks: indexYanks({ pool, clock, origin: () => config.url }), histories: prismaHistories(database) }),
     (server) => registerIndexRoutes(server, {
     pages, upstream, signer, blobs: composedBlobs(blobs, pool),
     statements: indexStatements(pool, { identity: signer.identity, issuer: signer.issuer }),

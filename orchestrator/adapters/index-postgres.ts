@@ -70,13 +70,14 @@ async function refreshIn(client: PoolClient, parts: IndexPostgresParts, project:
 }
 
 /** The serial so far. The lock makes publishers queue, so serials are committed in their order and without gaps. */
-async function lockHead(client: PoolClient): Promise<number> {
+export async function lockHead(client: PoolClient): Promise<number> {
   await client.query('insert into index_head (id, serial) values (1, 0) on conflict do nothing');
   const { rows } = await client.query<{ serial: string }>('select serial from index_head where id = 1 for update');
   return Number(rows[0]?.serial ?? 0);
 }
 
-async function moveHead(client: PoolClient, serial: number): Promise<void> {
+/** Makes a serial the newest, and tells the planes when the transaction commits. */
+export async function moveHead(client: PoolClient, serial: number): Promise<void> {
   await client.query('update index_head set serial = $1 where id = 1', [serial]);
   await client.query('select pg_notify($1, $2)', [indexChannel, String(serial)]);
 }
@@ -134,7 +135,8 @@ async function insertFiles(
     ]);
 }
 
-async function writePage(client: PoolClient, place: { project: string; serial: number; origin: string }): Promise<void> {
+/** Writes the page of a project as its files are in this transaction. */
+export async function writePage(client: PoolClient, place: { project: string; serial: number; origin: string }): Promise<void> {
   const page = renderServed({ ...place, files: await pageFiles(client, place.project, place.origin) });
   await client.query(
     `insert into index_page (project, serial, json, html, etag_json, etag_html) values ($1, $2, $3, $4, $5, $6)
@@ -171,7 +173,7 @@ async function pageFiles(client: PoolClient, project: string, origin: string): P
 }
 
 /** Waits until every plane that is alive serves the serial; with none alive nobody lists it yet. */
-async function waitListed(pool: Pool, serial: number): Promise<'yes' | 'pending'> {
+export async function waitListed(pool: Pool, serial: number): Promise<'yes' | 'pending'> {
   const end = performance.now() + limits.planeListedMsMax;
   for (;;) {
     const { rows: [planes] } = await pool.query<{ live: string; behind: string }>(
@@ -184,7 +186,8 @@ async function waitListed(pool: Pool, serial: number): Promise<'yes' | 'pending'
   }
 }
 
-async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
+/** Work in a transaction of its own; a connection that broke is not used again. */
+export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;
   const lost = (error: Error): void => { broken = error; };

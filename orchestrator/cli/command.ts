@@ -32,6 +32,8 @@ export const commandNames: readonly (readonly [name: string, summary: string])[]
   ['cancel', 'end a build'],
   ['import', 'take a release from the upstream index'],
   ['edit', 'change the metadata of a published release'],
+  ['yank', 'mark a release as not to be chosen, with a reason'],
+  ['history', 'show builds, imports, edits and yanks of a release'],
   ['shell', 'open the image, inputs and environment of a cell'],
   ['verify', 'check the signatures of published files'],
   ['account', 'list accounts, give or take a role'],

@@ -1,4 +1,4 @@
-import type { EditPreview, EditView } from '../contract/edits.ts';
+import type { EditBatchPreview, EditPreview, EditView } from '../contract/edits.ts';
 import { printDiff, type FieldDiff } from '../domain/edit.ts';
 import { printable } from './printable.ts';
 import { filePath } from './result.ts';
@@ -14,6 +14,22 @@ export function previewLines(preview: EditPreview): string[] {
     'Who will see it:', ...reachLines(preview), '',
     'Files:', ...files.map(({ filename, bytes, storedBytes }) => `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`), '',
     ...(preview.secondApproval ? ['It adds a dependency: that needs an approval of its own.', ''] : []),
+  ].map(printable);
+}
+
+/** What an edit would do to each release of a selector. Who sees it is shown for the newest. */
+export function batchLines({ selector, releases, unchanged, refused }: EditBatchPreview): string[] {
+  const newest = releases.at(-1);
+  return [
+    `${selector}: ${releases.length} release${releases.length === 1 ? '' : 's'} to edit`, '',
+    ...releases.flatMap(({ project, version, files, buildTag, groups, remarks, secondApproval }) => [
+      `${project} ${version}: ${files.length} wheel${files.length === 1 ? '' : 's'} with build tag ${buildTag}`,
+      ...groups.flatMap(groupLines), ...remarks.map((remark) => `Note: ${remark}`),
+      ...(secondApproval ? ['It adds a dependency: that needs an approval of its own.'] : []),
+    ]),
+    ...(unchanged.length === 0 ? [] : [`Says it already: ${unchanged.join(', ')}`]),
+    ...refused.map(({ what, failure }) => `Cannot be edited so: ${what}: ${failure.message}`),
+    ...(newest === undefined ? [] : ['', `Who will see it, for ${newest.version}:`, ...reachLines(newest)]), '',
   ].map(printable);
 }
 

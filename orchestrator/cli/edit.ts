@@ -1,24 +1,27 @@
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EditPreview, EditPreviewRequest, EditView } from '../contract/edits.ts';
+import type { EditBatchPreview, EditPreview, EditPreviewRequest, EditView } from '../contract/edits.ts';
 import { FarmError, failure, type Failure } from '../domain/failure.ts';
 import { clientOf, type ApiClient } from './api-client.ts';
 import { readArguments, wrongUse } from './arguments.ts';
 import type { Command, Context } from './command.ts';
-import { editedLines, previewLines } from './edit-words.ts';
+import { batchLines, editedLines, previewLines } from './edit-words.ts';
 import { ensureUp } from './group/raise.ts';
 
 export const command: Command = {
-  usage: 'edit NAME==VERSION --set "FIELD: VALUE"… --why TEXT [--yes]',
+  usage: 'edit NAME==VERSION|SELECTOR --set "FIELD: VALUE"… --why TEXT [--yes]',
   help: [
     'Changes the metadata of a release that this farm published: every wheel is delivered again with the next build',
-    'tag, its code byte for byte the same. The old files stay. Shows first what changes and who will see it.', '',
+    'tag, its code byte for byte the same. The old files stay. Shows first what changes and who will see it.',
+    'A selector such as "numpy<2" edits every release that it names, each as --bound or --set says.', '',
     '  --set "FIELD: VALUE"       for example "Requires-Python: >=3.9,<3.15" or "Requires-Dist: numpy>=1.26,<3"',
     '  --bound "FIELD: BOUND"     adds a bound to what is there: "Requires-Dist: numpy<3"',
     '  --remove "FIELD[: VALUE]"  takes a field or one of its values away',
     '  --why TEXT                 why; it is recorded and attested',
     '  --by NAME                  who; your user name when absent',
+    '  --undo ID                  takes a published edit back, by another edit; ./farm history NAME shows ids',
+    '  --cancel ID                ends an edit that is not being published yet',
     '  --mode respin              the same version with a build tag',
     '  --approve-added NAME==VERSION  approves an added dependency yourself; recorded as such',
     '  --preview                  shows what would be, and ends',
@@ -29,21 +32,48 @@ export const command: Command = {
     const asked = readAsked(argv);
     await ensureUp(context);
     const client = clientOf(context.places);
-    const preview = await client.post<EditPreview>('/edits/preview', asked.request);
-    context.out.write(`${previewLines(preview).join('\n')}\n`);
-    if (asked.previewOnly) return 0;
-    const selfApproval = await confirmed(context, preview, asked);
-    const { basis } = preview;
-    const started = await client.post<EditView>('/edits', {
-      ...asked.request, basis, why: asked.why, by: asked.by, ...(selfApproval === null ? {} : { selfApproval }),
-    });
-    const ended = await follow(client, started);
-    if (ended.failure) throw new FarmError(ended.failure as Failure);
-    context.out.write(`${editedLines(ended).join('\n')}\n`);
-    if (asked.json) context.out.write(`${JSON.stringify(ended)}\n`);
-    return ended.state === 'published' ? 0 : 1;
+    if (asked.cancel !== null) {
+      await client.post(`/edits/${encodeURIComponent(asked.cancel)}/cancel`, { by: asked.by });
+      context.out.write(`Edit ${asked.cancel} is being cancelled.\n`);
+      return 0;
+    }
+    const started = asked.several ? await startSeveral(context, client, asked) : await startOne(context, client, asked);
+    const ended: EditView[] = [];
+    for (const edit of started) ended.push(await follow(client, edit));
+    for (const edit of ended.filter(({ failure: wrong }) => wrong === null)) context.out.write(`${editedLines(edit).join('\n')}\n`);
+    if (asked.json) for (const edit of ended) context.out.write(`${JSON.stringify(edit)}\n`);
+    const broken = ended.find(({ failure: wrong }) => wrong !== null);
+    if (broken) throw new FarmError(broken.failure as Failure);
+    return ended.every(({ state }) => state === 'published') ? 0 : 1;
   },
 };
+
+/** Shows the preview of one release and starts the edit after a yes; none where only the preview was asked for. */
+async function startOne(context: Context, client: ApiClient, asked: Asked): Promise<EditView[]> {
+  const preview = await client.post<EditPreview>('/edits/preview', asked.request);
+  context.out.write(`${previewLines(preview).join('\n')}\n`);
+  if (asked.previewOnly) return [];
+  const selfApproval = await confirmed(context, { secondApproval: preview.secondApproval, typed: `${preview.project}==${preview.version}` }, asked);
+  const { basis } = preview;
+  return [await client.post<EditView>('/edits', {
+    ...asked.request, basis, why: asked.why, by: asked.by, ...(selfApproval === null ? {} : { selfApproval }),
+  })];
+}
+
+/** The same for every release of a selector. @errors the refusal of the first release that cannot be edited so */
+async function startSeveral(context: Context, client: ApiClient, asked: Asked): Promise<EditView[]> {
+  const preview = await client.post<EditBatchPreview>('/edit-batches/preview', asked.request);
+  context.out.write(`${batchLines(preview).join('\n')}\n`);
+  const [refused] = preview.refused;
+  if (refused) throw new FarmError(refused.failure as Failure);
+  if (asked.previewOnly || preview.releases.length === 0) return [];
+  const secondApproval = preview.releases.some((one) => one.secondApproval);
+  const selfApproval = await confirmed(context, { secondApproval, typed: preview.selector }, asked);
+  return client.post<EditView[]>('/edit-batches', {
+    ...asked.request, bases: Object.fromEntries(preview.releases.map(({ version, basis }) => [version, basis])), why: asked.why, by: asked.by,
+    ...(selfApproval === null ? {} : { selfApproval }),
+  });
+}
 
 interface Asked {
   readonly request: EditPreviewRequest;
@@ -51,6 +81,9 @@ interface Asked {
   readonly by: string;
   readonly approveAdded: string | null;
   readonly previewOnly: boolean;
+  /** `what` names releases by bounds. */
+  readonly several: boolean;
+  readonly cancel: string | null;
   readonly yes: boolean;
   readonly json: boolean;
 }
@@ -60,15 +93,18 @@ function readAsked(argv: readonly string[]): Asked {
   const { values, positionals } = readArguments(argv, {
     set: { type: 'string', multiple: true }, remove: { type: 'string', multiple: true }, bound: { type: 'string', multiple: true },
     mode: { type: 'string' }, why: { type: 'string' }, by: { type: 'string' }, 'approve-added': { type: 'string' },
+    undo: { type: 'string' }, cancel: { type: 'string' },
     preview: { type: 'boolean' }, yes: { type: 'boolean' }, json: { type: 'boolean' },
   });
-  const [what, ...more] = positionals;
+  const { undo, cancel } = values;
+  const [what = undo === undefined && cancel === undefined ? '' : ' ', ...more] = positionals;
   if (!what || more.length > 0) throw wrongUse(what ? `one release at a time, not also ${more.join(' ')}` : 'say which release to edit');
   const { set = [], remove = [], bound = [], why = '' } = values;
-  if (set.length + remove.length + bound.length === 0) throw wrongUse('say what to change, with --set, --bound or --remove');
-  if (why.trim() === '' && !values.preview) throw wrongUse('say why, with --why; it is attested');
+  if (set.length + remove.length + bound.length === 0 && undo === undefined && cancel === undefined) throw wrongUse('say what to change, with --set, --bound or --remove');
+  if (why.trim() === '' && !values.preview && cancel === undefined) throw wrongUse('say why, with --why; it is attested');
   return {
-    request: { what, mode: values.mode ?? 'respin', set, remove, bound }, why, by: values.by ?? userInfo().username,
+    request: { what: what.trim(), mode: values.mode ?? 'respin', set, remove, bound, ...(undo === undefined ? {} : { undo }) },
+    several: undo === undefined && !/^[^=<>!~]*==[^*,]*$/.test(what), cancel: cancel ?? null, why, by: values.by ?? userInfo().username,
     approveAdded: values['approve-added'] ?? null, previewOnly: values.preview ?? false, yes: values.yes ?? false, json: values.json ?? false,
   };
 }
@@ -78,15 +114,16 @@ function readAsked(argv: readonly string[]): Asked {
  * @returns the name as it was typed; null where nothing needs it
  * @errors FARM_EDIT_NOT_CONFIRMED
  */
-async function confirmed(context: Context, preview: EditPreview, asked: Asked): Promise<string | null> {
-  const release = `${preview.project}==${preview.version}`;
+async function confirmed(
+  context: Context, { secondApproval, typed }: { secondApproval: boolean; typed: string }, asked: Asked,
+): Promise<string | null> {
   const ask = asker(context);
   try {
     if (!asked.yes && await ask('Deliver this edit? Type yes: ') !== 'yes') throw notConfirmed();
-    if (!preview.secondApproval) return null;
+    if (!secondApproval) return null;
     // `--yes` alone does not add a dependency: without a typed name the farm refuses.
     if (asked.approveAdded !== null || asked.yes) return asked.approveAdded ?? '';
-    return await ask(`It adds a dependency. To approve that yourself, type ${release}: `);
+    return await ask(`It adds a dependency. To approve that yourself, type ${typed}: `);
   } finally {
     ask.close();
   }

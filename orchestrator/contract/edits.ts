@@ -3,6 +3,8 @@
  * confirms by its `basis`.
  *
  *   POST   /api/edits/preview       EditPreviewRequest -> EditPreview
+ *   POST   /api/edit-batches/preview  EditPreviewRequest with a selector, `numpy<2` -> EditBatchPreview
+ *   POST   /api/edit-batches          EditBatchRequest -> EditView[] (201)
  *   POST   /api/edits               EditRequest -> EditView (201)
  *   GET    /api/edits?limit=        EditView[] newest first
  *   GET    /api/edits/:id           EditView
@@ -22,17 +24,23 @@ export const EditPreviewRequest = Type.Object({
   set: Operations,
   remove: Operations,
   bound: Operations,
+  /** The id of a published edit to take back; then there are no other operations, and `what` is empty or its release. */
+  undo: Type.Optional(Type.String({ maxLength: 64 })),
 });
 export type EditPreviewRequest = Static<typeof EditPreviewRequest>;
 
-export const EditRequest = Type.Object({
-  ...EditPreviewRequest.properties,
+const Asked = {
   why: Type.String({ minLength: 1, maxLength: 2_000, pattern: '\\S' }),
   by: Type.String({ minLength: 1, maxLength: 80 }),
+  /** The release or the selector, typed: approves an added dependency by the requester. */
+  selfApproval: Type.Optional(Type.String({ maxLength: 300 })),
+};
+
+export const EditRequest = Type.Object({
+  ...EditPreviewRequest.properties,
+  ...Asked,
   /** `basis` of the preview that is confirmed. */
   basis: Type.String({ pattern: '^[0-9a-f]{64}$' }),
-  /** `name==version`, typed: approves an added dependency by the requester. */
-  selfApproval: Type.Optional(Type.String({ maxLength: 300 })),
 });
 export type EditRequest = Static<typeof EditRequest>;
 
@@ -72,5 +80,27 @@ export const EditView = Type.Object({
   failure: Type.Union([FailureShape, Type.Null()]),
   startedAt: Type.String(), endedAt: Text,
   index: Type.String(),
+  /** The edit that this one takes back. */
+  undoes: Text,
+  /** Edits that were asked for together have the same. */
+  batchId: Text,
 });
 export type EditView = Static<typeof EditView>;
+
+export const EditBatchPreview = Type.Object({
+  selector: Type.String(),
+  releases: Type.Array(EditPreview),
+  /** Releases that the edit changes nothing of. */
+  unchanged: Type.Array(Type.String()),
+  /** Releases that cannot be edited so; then none is. */
+  refused: Type.Array(Type.Object({ what: Type.String(), failure: FailureShape })),
+});
+export type EditBatchPreview = Static<typeof EditBatchPreview>;
+
+export const EditBatchRequest = Type.Object({
+  ...EditPreviewRequest.properties,
+  ...Asked,
+  /** Of every release of the preview, by version. */
+  bases: Type.Record(Type.String({ maxLength: 100 }), Type.String({ pattern: '^[0-9a-f]{64}$' })),
+});
+export type EditBatchRequest = Static<typeof EditBatchRequest>;

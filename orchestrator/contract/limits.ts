@@ -76,6 +76,9 @@ export const limits = {
   /** A webhook is tried so often, each time later, and then switched off. */
   hookTriesMax: 12,
 
+  // edits
+  editReleasesMax: 100,
+
   // imports
   importFilesMax: 1_000,
   importBytesMax: 20 * GiB,

@@ -175,6 +175,10 @@ export const cards = {
     'Approve it by typing the release: --approve-added {project}=={version}. It is recorded and attested as approved by the requester.'),
   FARM_EDIT_NOT_CONFIRMED: card('project', 'never', 409, 'The edit was not confirmed; nothing was written.',
     'Run it again and type yes, or give --yes.'),
+  FARM_EDIT_UNDO: card('project', 'never', 422, 'Edit {edit} cannot be taken back by one edit: {why}.',
+    'See what it changed: ./farm history {project}=={version}'),
+  FARM_EDIT_SELECTOR: card('project', 'never', 422, '{what} names no release that was published here.',
+    'Give a name with version bounds, such as numpy<2; ./farm history NAME lists the versions.'),
   // imports
   FARM_IMPORT_HELD: card('project', 'never', 409, 'This farm answers for {project} itself; a release of that name is not taken from upstream.',
     'Import under a farm that does not hold the name, or build the release from its own source.'),

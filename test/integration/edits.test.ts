@@ -7,6 +7,8 @@ import { DefaultLogger } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { editActivities } from '../../orchestrator/activities/edits.ts';
 import { composedBlobs } from '../../orchestrator/adapters/blobs-composed.ts';
+import { prismaHistories } from '../../orchestrator/adapters/history.ts';
+import { indexYanks } from '../../orchestrator/adapters/index-yank.ts';
 import { prismaEdits } from '../../orchestrator/adapters/edits.ts';
 import { prismaEditRecords } from '../../orchestrator/adapters/prisma/edit-records.ts';
 import { localSigner } from '../../orchestrator/adapters/sigstore/local-signer.ts';
@@ -239,5 +241,58 @@ describe('an edit', () => {
     expect(await code(edits.preview(request(name, ['Requires-Dist: six>=1'])))).toBe('FARM_EDIT_NOTHING');
     await plane.database.prisma.file.updateMany({ where: { project: name }, data: { yanked: 'broken' } });
     expect(await code(edits.preview(request(name)))).toBe('FARM_EDIT_RELEASE');
+  });
+});
+
+describe('several releases', () => {
+  it('get a bound in one action, all recorded or none, and one of them is taken back by another edit', async () => {
+    const name = `edited${(number += 1)}`;
+    for (const version of ['1.0', '1.1', '2.0']) {
+      const wheel = makeWheel({ name, version, requiresPython: '>=3.8', requires: version === '1.1' ? ['six>=1,<2'] : ['six>=1'] });
+      await index.publish({ project: name, displayName: name, version, buildId: 'b', files: await filesToPublish(web.blobs, [wheel]) });
+    }
+    const asked = { what: `${name}<3`, mode: 'respin', set: [], remove: [], bound: ['Requires-Dist: six<2'] };
+    const preview = await edits.previewBatch(asked);
+    expect([preview.releases.map(({ version }) => version), preview.unchanged, preview.refused]).toEqual([['1.0', '2.0'], [`${name}==1.1`], []]);
+    const bases = Object.fromEntries(preview.releases.map(({ version, basis }) => [version, basis]));
+    expect(await code(edits.startBatch({ ...asked, bases: { '1.0': bases['1.0'] ?? '' }, why: 'a test', by: 'me' }))).toBe('FARM_EDIT_STALE');
+    expect(await code(edits.startBatch({ ...asked, bases: { ...bases, '2.0': '0'.repeat(64) }, why: 'a test', by: 'me' }))).toBe('FARM_EDIT_STALE');
+    expect(await plane.database.prisma.edit.count({ where: { project: name } })).toBe(0);
+    const started = await edits.startBatch({ ...asked, bases, why: 'a test', by: 'me' });
+    for (const { id } of started) await deliver(id);
+    expect(new Set(started.map(({ batchId }) => batchId)).size).toBe(1);
+    const changes = async (id: string) => (await edits.view(id)).groups.map((group) => group.changes.map(({ before, after }) => [before, after]));
+    expect(await changes(started[1]?.id ?? '')).toEqual([[['six>=1', 'six<2,>=1']]]);
+    const undo = { what: '', mode: 'respin', set: [], remove: [], bound: [], undo: started[1]?.id ?? '' };
+    const back = await edits.start({ ...undo, basis: (await edits.preview(undo)).basis, why: 'it works', by: 'me' });
+    await deliver(back.id);
+    expect(back).toMatchObject({ version: '2.0', buildTag: 2, undoes: started[1]?.id });
+    expect(await changes(back.id)).toEqual([[['six<2,>=1', 'six>=1']]]);
+    expect(await code(edits.preview({ ...undo, what: `${name}==1.0` }))).toBe('FARM_EDIT_UNDO');
+    expect(await code(edits.previewBatch({ ...asked, what: `${name}>9` }))).toBe('FARM_EDIT_SELECTOR');
+    expect(await code(edits.previewBatch({ ...asked, what: name }))).toBe('FARM_EDIT_SELECTOR');
+  });
+});
+
+describe('a yank', () => {
+  it('is on the page with its reason until it is taken back; the history tells all of it', async () => {
+    const name = await published();
+    await deliver((await started(name)).id);
+    const yanks = indexYanks({ pool: web.pool, clock: plane.ports.clock, origin: () => web.url });
+    const yanked = async () => {
+      const page = await (await fetch(`${web.url}/simple/${name}/`, { headers: { accept: 'application/vnd.pypi.simple.v1+json' } })).json() as { files: { yanked: unknown }[] };
+      return page.files.map((file) => file.yanked);
+    };
+    const order = { what: `${name}==1.0.0`, why: 'it loses data', by: 'me' };
+    expect(await yanks.yank({ ...order, action: 'yank' })).toMatchObject({ version: '1.0', files: 2, listed: 'yes' });
+    expect(await yanks.yank({ ...order, action: 'yank' })).toMatchObject({ files: 0 });
+    expect(await yanked()).toEqual(['it loses data', 'it loses data']);
+    expect(await code(edits.preview(request(name)))).toBe('FARM_EDIT_RELEASE');
+    await yanks.yank({ ...order, why: 'it does not', action: 'unyank' });
+    expect(await yanked()).toEqual([false, false]);
+    const history = await prismaHistories(plane.database).of(name);
+    expect(history.map(({ kind, by, why, changes }) => [kind, by, why, changes.length])).toEqual([
+      ['edit', 'me', 'a test', 2], ['yank', 'me', 'it loses data', 0], ['unyank', 'me', 'it does not', 0]]);
+    expect(await code(yanks.yank({ ...order, what: `${name}==2.0`, action: 'yank' }))).toBe('FARM_EDIT_RELEASE');
   });
 });

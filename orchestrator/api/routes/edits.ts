@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
-import { EditPreview, EditPreviewRequest, EditRequest, EditView } from '../../contract/edits.ts';
+import { EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRequest, EditView } from '../../contract/edits.ts';
 import type { Edits } from '../../ports.ts';
 import { ofEdit, ofWhat } from '../plugins/access.ts';
 
@@ -18,6 +18,14 @@ export function editRoutes(app: FastifyInstance, { edits }: { readonly edits: Ed
   app.post<{ Body: EditRequest }>('/api/edits',
     { schema: { body: EditRequest }, config: { access: { role: 'maintainer', project: ofWhat }, words: { summary: 'Confirms a preview and delivers the edit.', answer: EditView } } },
     async (request, reply) => reply.code(201).send(await edits.start(request.body)));
+
+  app.post<{ Body: EditPreviewRequest }>('/api/edit-batches/preview',
+    { schema: { body: EditPreviewRequest }, config: { words: { summary: 'What an edit of several releases would do; writes nothing of it.', answer: EditBatchPreview } } },
+    (request) => edits.previewBatch(request.body));
+
+  app.post<{ Body: EditBatchRequest }>('/api/edit-batches',
+    { schema: { body: EditBatchRequest }, config: { words: { summary: 'Confirms such a preview: one edit for each release.', answer: Type.Array(EditView) } } },
+    async (request, reply) => reply.code(201).send(await edits.startBatch(request.body)));
 
   app.get<{ Querystring: { limit?: string } }>('/api/edits',
     { schema: { querystring: Newest }, config: { words: { summary: 'Edits, newest first.', answer: Type.Array(EditView) } } },

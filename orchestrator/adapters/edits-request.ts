@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import type { EditPreview, EditPreviewRequest, EditRequest } from '../contract/edits.ts';
+import { replacedRemarks, respinRemarks } from '../domain/edit-basis.ts';
+import { reachOf } from '../domain/edit-reach.ts';
+import type { EditGroup } from '../domain/edit-release.ts';
+import type { EditApproval } from '../domain/edit-statement.ts';
+import { undoOperations } from '../domain/edit-undo.ts';
+import { parseOperation, type EditOperation } from '../domain/edit.ts';
+import { fail } from '../domain/failure.ts';
+import { parseSdistFilename, parseWheelFilename } from '../domain/filename.ts';
+import { compareVersions, parseVersion } from '../domain/version.ts';
+import type { BlobStore, Clock, EditRecords, Upstream, Workflows } from '../ports.ts';
+import { draftEdit, refuse, type Draft } from './edits-draft.ts';
+import { findRelease, readRelease, type EditedSource } from './edits-release.ts';
+import { asJson, type Database, type Tx } from './prisma/database.ts';
+
+/** What edits need of the world. */
+export interface EditsPorts {
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  readonly workflows: Workflows;
+  readonly upstream: Pick<Upstream, 'project'>;
+  readonly records: Pick<EditRecords, 'end'>;
+  readonly clock: Clock;
+  /** `wheelfarm 0.1.0`, attested with every edit. */
+  readonly builder: string;
+  readonly index: string;
+}
+
+const dayMs = 86_400_000;
+
+/** An edit of one release, made in memory. */
+export interface Drafted { readonly source: EditedSource; readonly draft: Draft; readonly operations: readonly EditOperation[]; readonly undoes: string | null }
+
+/** @errors FARM_EDIT_*, FARM_WHAT_UNCLEAR, FARM_WHEEL_BROKEN */
+export async function drafted(ports: EditsPorts, request: EditPreviewRequest): Promise<Drafted> {
+  if (request.mode !== 'respin') fail('FARM_EDIT_MODE', 'publish', { mode: request.mode });
+  const undone = request.undo === undefined ? null : await undoneBy(ports, request);
+  const operations = undone?.operations ?? operationsOf(request);
+  const source = await findRelease(ports.database.prisma, undone?.what ?? request.what);
+  const sourceDateEpoch = Math.floor(ports.clock.now().getTime() / 1000);
+  return { source, operations, undoes: request.undo ?? null, draft: await draftEdit(ports, { ...source, operations, sourceDateEpoch }) };
+}
+
+/** The release and the operations that take an edit back. @errors FARM_NOT_FOUND, FARM_EDIT_UNDO, FARM_BAD_REQUEST */
+async function undoneBy({ database: { prisma } }: EditsPorts, { undo = '', what, set, remove, bound }: EditPreviewRequest) {
+  if (set.length + remove.length + bound.length > 0) fail('FARM_BAD_REQUEST', 'publish', { why: 'an undo has no operations of its own' });
+  const edit = await prisma.edit.findUnique({ where: { id: undo } });
+  if (!edit) return fail('FARM_NOT_FOUND', 'publish', { thing: `edit ${undo}` });
+  const { project, version, state } = edit;
+  const refused = (why: string) => fail('FARM_EDIT_UNDO', 'publish', { edit: undo, project, version, why });
+  if (state !== 'published') return refused(`it was ${state}`);
+  const release = `${project}==${edit.toVersion ?? version}`;
+  if (what !== '' && what.replaceAll(/\s/g, '') !== release) return refused(`it is of ${release}`);
+  const operations = undoOperations(edit.groups as unknown as readonly EditGroup[]);
+  return operations.ok ? { what: release, operations: operations.value } : refused(operations.error);
+}
+
+function operationsOf(request: EditPreviewRequest): EditOperation[] {
+  const kinds = ['remove', 'set', 'bound'] as const;
+  return kinds.flatMap((kind) => request[kind].map((text) => {
+    const parsed = parseOperation(kind, text);
+    return parsed.ok ? parsed.value : refuse(parsed.error);
+  }));
+}
+
+/** What is shown of it before anybody says yes. @shape ageDays: of the release on the upstream index, or null */
+export function previewOf({ source, draft, operations }: Drafted, ageDays: number | null): EditPreview {
+  const { project: name, version, buildTag, otherVersions, basis } = source;
+  return {
+    project: name, version, mode: 'respin', buildTag, basis, secondApproval: draft.secondApproval,
+    remarks: [...draft.remarks, ...new Set(draft.groups.flatMap(({ changes }) => [...replacedRemarks(operations, changes), ...respinRemarks(changes)]))],
+    groups: draft.groups.map(({ filenames, changes }) => ({ filenames: [...filenames], changes: [...changes] })),
+    reach: reachOf({ name, version, delivery: { mode: 'respin', buildTag }, otherVersions, sdist: false, releaseAgeDays: ageDays }),
+    files: draft.wheels.map(({ source: original, wheel }) => ({
+      filename: wheel.filename, bytes: wheel.bytes, storedBytes: wheel.own.length,
+      original: original.filename, originalSha256: original.sha256,
+    })),
+  };
+}
+
+/** How long the release has been on the upstream index; null where it is not there, or upstream does not say. */
+export async function releaseAgeDays({ upstream, clock }: EditsPorts, source: EditedSource): Promise<number | null> {
+  const project = await upstream.project(source.project).catch(() => null);
+  const wanted = parseVersion(source.version);
+  const times = (project?.files ?? []).flatMap(({ filename, uploadTime }) => {
+    const parsed = filename.endsWith('.whl') ? parseWheelFilename(filename) : parseSdistFilename(filename);
+    const version = parsed.ok ? parseVersion(parsed.value.version) : null;
+    const same = version?.ok && wanted.ok && compareVersions(version.value, wanted.value) === 0;
+    return same && uploadTime !== null ? [Date.parse(uploadTime)] : [];
+  });
+  return times.length === 0 ? null : Math.floor((clock.now().getTime() - Math.min(...times)) / dayMs);
+}
+
+/**
+ * Who said yes. @shape typedFor: what has to be typed for an added dependency
+ * @errors FARM_EDIT_APPROVAL where a dependency is added and it was not typed
+ */
+export function approvalsOf(
+  { by, selfApproval = '' }: Pick<EditRequest, 'by' | 'selfApproval'>, { source: { project, version }, draft }: Drafted,
+  { at, typedFor = `${project}==${version}` }: { at: string; typedFor?: string },
+): EditApproval[] {
+  const own: EditApproval = { by, at, kind: 'edit', self: true };
+  if (!draft.secondApproval) return [own];
+  if (selfApproval.replaceAll(/\s/g, '') !== typedFor.replaceAll(/\s/g, '')) fail('FARM_EDIT_APPROVAL', 'publish', { project, version });
+  return [own, { by, at, kind: 'added-dependency', self: true }];
+}
+
+/** An edit that somebody said yes to. */
+export interface NewEdit extends Omit<Drafted, 'draft'> {
+  readonly draft: Pick<Draft, 'groups'>;
+  readonly request: Pick<EditRequest, 'basis' | 'why' | 'by'>;
+  readonly approvals: readonly EditApproval[];
+  readonly now: Date;
+  readonly batchId?: string;
+}
+
+/** One edit of a release at a time, made for the files that its preview showed. @errors FARM_EDIT_RUNNING, FARM_EDIT_STALE */
+export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdit): Promise<string> {
+  const { request, draft, approvals, source: { project, version } } = wanted;
+  await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`edit ${project} ${version}`}, 0))`;
+  const open = await tx.edit.findFirst({ where: { project, version, state: 'running' } });
+  if (open) fail('FARM_EDIT_RUNNING', 'publish', { project, version, edit: open.id });
+  const { basis, buildTag } = await readRelease(tx, project, version);
+  if (basis !== request.basis) fail('FARM_EDIT_STALE', 'publish', { project, version });
+  const edit = await tx.edit.create({
+    data: {
+      id: randomUUID(), project, version, mode: 'respin', operations: asJson(wanted.operations), why: request.why.trim(),
+      requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag, builder,
+      basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
+    },
+  });
+  return edit.id;
+}
