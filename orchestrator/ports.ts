@@ -330,6 +330,16 @@ export interface ImportRecords {
   end(importId: string, state: 'published' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
 }
 
+/** Wheels that join a release after it was edited. Laws: every call may be made twice; equal calls give equal bytes. */
+export interface LateEdits {
+  /**
+   * What has to be published with wheels that were built after edits: the same wheels with every edit in force.
+   * @returns `origins`: those that are not signed yet
+   * @errors FARM_EDIT_LATE, FARM_REQUIRES_DIFFER
+   */
+  of(order: PublishOrder): Promise<{ readonly origins: readonly RespinOrigin[]; readonly files: readonly FileToPublish[] }>;
+}
+
 /** A lease whose id and secret were right. */
 export interface OpenLease {
   readonly id: string;

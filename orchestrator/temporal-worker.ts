@@ -12,6 +12,7 @@ import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
 import { prismaEditRecords } from './adapters/prisma/edit-records.ts';
 import { prismaImportRecords } from './adapters/prisma/import-records.ts';
+import { prismaLateEdits } from './adapters/prisma/late-edits.ts';
 import { prismaRecords } from './adapters/prisma/records.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
@@ -56,7 +57,7 @@ const worker = await Worker.create({
   workflowBundle: await workflowBundle(import.meta.dirname, config.cacheFolder),
   activities: {
     ...controlActivities({
-      ...shared, describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
+      ...shared, lateEdits: prismaLateEdits({ database, blobs }), describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
     }),
     ...editActivities({ ...shared, edits: prismaEditRecords({ database, blobs }) }),
     ...importActivities({

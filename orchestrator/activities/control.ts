@@ -6,13 +6,14 @@ import { failure, FarmError, type Failure, type FailureCode, type Step } from '.
 import { parseWheelFilename } from '../domain/filename.ts';
 import { judgeRelease } from '../domain/release.ts';
 import { targetAcceptsWheel } from '../domain/tags.ts';
-import type { Describer, Index, Records, Signer } from '../ports.ts';
+import type { Describer, Index, LateEdits, Records, Signer } from '../ports.ts';
 
 export interface ControlPorts {
   readonly records: Records;
   readonly signer: Signer;
   readonly index: Index;
   readonly describer: Describer;
+  readonly lateEdits: LateEdits;
 }
 
 /** The one place where an expected failure becomes Temporal's: its code is the type, `never` is not retried. */
@@ -35,7 +36,7 @@ export async function bordered<T>(work: () => Promise<T>): Promise<T> {
 export const knownCode = (code: string): FailureCode => (code in cards ? code as FailureCode : 'FARM_INTERNAL');
 
 /** The control activities over their ports. */
-export const controlActivities = ({ records, signer, index, describer }: ControlPorts): ControlActivities => ({
+export const controlActivities = ({ records, signer, index, describer, lateEdits }: ControlPorts): ControlActivities => ({
   describe: ({ buildId, target }) => bordered(async () => {
     try {
       for (;;) {
@@ -92,10 +93,13 @@ export const controlActivities = ({ records, signer, index, describer }: Control
       return { state: 'failed' };
     }
     try {
-      await index.publish({
+      const order = {
         project: plan.project, displayName: plan.displayName, version: plan.version, buildId,
         files: await records.filesToPublish(buildId),
-      });
+      };
+      const late = await lateEdits.of(order);
+      if (late.origins.length > 0) await records.saveAttestations(await signer.signRespins(late.origins));
+      await index.publish({ ...order, files: [...order.files, ...late.files] });
     } catch (error) {
       if (!(error instanceof FarmError) || error.failure.retry !== 'never') throw error;
       await records.endBuild(buildId, 'failed', error.failure);

@@ -175,6 +175,8 @@ export const cards = {
     'Approve it by typing the release: --approve-added {project}=={version}. It is recorded and attested as approved by the requester.'),
   FARM_EDIT_NOT_CONFIRMED: card('project', 'never', 409, 'The edit was not confirmed; nothing was written.',
     'Run it again and type yes, or give --yes.'),
+  FARM_EDIT_LATE: card('project', 'never', 422, 'Edit {edit} of {project} {version} does not fit the late wheel {file}: {why}.',
+    'Nothing of it was published. Take the edit back, build again, and edit the whole release: ./farm edit --undo {edit}'),
   FARM_EDIT_UNDO: card('project', 'never', 422, 'Edit {edit} cannot be taken back by one edit: {why}.',
     'See what it changed: ./farm history {project}=={version}'),
   FARM_EDIT_SELECTOR: card('project', 'never', 422, '{what} names no release that was published here.',

@@ -10,13 +10,14 @@ import { composedBlobs } from '../../orchestrator/adapters/blobs-composed.ts';
 import { prismaHistories } from '../../orchestrator/adapters/history.ts';
 import { indexYanks } from '../../orchestrator/adapters/index-yank.ts';
 import { prismaEdits } from '../../orchestrator/adapters/edits.ts';
+import { prismaLateEdits } from '../../orchestrator/adapters/prisma/late-edits.ts';
 import { prismaEditRecords } from '../../orchestrator/adapters/prisma/edit-records.ts';
 import { localSigner } from '../../orchestrator/adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from '../../orchestrator/adapters/sigstore/local.ts';
 import { pgLogStore } from '../../orchestrator/adapters/sigstore/log-store-pg.ts';
 import type { EditActivities } from '../../orchestrator/contract/activities.ts';
 import type { EditView } from '../../orchestrator/contract/edits.ts';
-import type { BlobStore, EditRecords, Edits, Index } from '../../orchestrator/ports.ts';
+import type { BlobStore, EditRecords, Edits, Index, Signer } from '../../orchestrator/ports.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { makeWheel } from '../support/distributions.ts';
 import { clientVenv } from '../support/clients.ts';
@@ -32,6 +33,7 @@ let records: EditRecords;
 let index: Index;
 let served: Pick<BlobStore, 'has' | 'size' | 'stream'>;
 let activities: EditActivities;
+let signer: Signer;
 let number = 0;
 
 beforeAll(async () => {
@@ -45,7 +47,7 @@ beforeAll(async () => {
   served = composedBlobs(blobs, database.pool);
   edits = prismaEdits({ database, blobs, workflows, upstream, clock, records, builder: 'test 1', index: 'http://127.0.0.1/simple/' });
   const authority = await openLocalAuthority({ folder: join(folder, 'keys'), farmId: 'test', now: clock.now });
-  const signer = localSigner({ authority, log: pgLogStore(database.pool) });
+  signer = localSigner({ authority, log: pgLogStore(database.pool) });
   const acts = editActivities({ edits: records, records: plane.records, signer, index });
   const logger = new DefaultLogger('ERROR');   // a refusal is an answer here, not a fault
   const deliverable = <O>(act: (order: O) => Promise<void>) => (order: O) => new MockActivityEnvironment({}, { logger }).run(act, order) as Promise<void>;
@@ -294,5 +296,43 @@ describe('a yank', () => {
     expect(history.map(({ kind, by, why, changes }) => [kind, by, why, changes.length])).toEqual([
       ['edit', 'me', 'a test', 2], ['yank', 'me', 'it loses data', 0], ['unyank', 'me', 'it does not', 0]]);
     expect(await code(yanks.yank({ ...order, what: `${name}==2.0`, action: 'yank' }))).toBe('FARM_EDIT_RELEASE');
+  });
+});
+
+describe('a wheel that is built after edits', () => {
+  const lateOrder = async (name: string, parts: object = {}) => {
+    const wheel = makeWheel({ name, version: '1.0', content: 'late', requiresPython: '>=3.8', requires: ['six>=1'], ...parts });
+    const [file] = await filesToPublish(web.blobs, [wheel]);
+    if (!file) throw new Error('no file');
+    return { project: name, displayName: name, version: '1.0', buildId: 'b2', files: [file] };
+  };
+  const platform = { tag: 'cp311-cp311-manylinux_2_17_x86_64' };
+
+  it('joins with every edit in force, signed, and can be edited with the others', async () => {
+    const name = await published();
+    await deliver((await started(name)).id);
+    await deliver((await started(name, ['Requires-Dist: six>=1,<2', 'Summary: edited'])).id);
+    const late = prismaLateEdits({ database: plane.database, blobs: web.blobs });
+    const order = await lateOrder(name, platform);
+    const { origins, files } = await late.of(order);
+    expect(files.map(({ filename }) => filename)).toEqual([`${name}-1.0-2-cp311-cp311-manylinux_2_17_x86_64.whl`]);
+    await plane.records.saveAttestations(await signer.signRespins(origins));
+    expect(await late.of(order)).toEqual({ origins: [], files });
+    await index.publish({ ...order, files: [...order.files, ...files] });
+    const metadata = Buffer.from(await web.blobs.bytes(files[0]?.metadataSha256 ?? '')).toString();
+    for (const line of ['Requires-Python: >=3.9', 'Requires-Dist: six<2,>=1', 'Summary: edited']) expect(metadata).toContain(line);
+    expect(createHash('sha256').update(await bytesOf(files[0]?.sha256 ?? '')).digest('hex')).toBe(files[0]?.sha256);
+    await deliver((await started(name, ['Summary: all of them'])).id);
+    expect((await filenames(name)).filter((one) => one.includes('-1.0-3-')).length).toBe(2);
+    expect(await late.of({ ...order, files: [] })).toEqual({ origins: [], files: [] });
+  });
+
+  it('is refused where an edit does not fit it, or its dependencies are others', async () => {
+    const name = await published();
+    await deliver((await started(name, ['Requires-Dist: six>=1,<2'])).id);
+    const late = prismaLateEdits({ database: plane.database, blobs: web.blobs });
+    const two = { ...platform, requires: ['six>=1; python_version < "3"', 'six>=2; python_version >= "3"'] };
+    expect(await code(late.of(await lateOrder(name, two)))).toBe('FARM_EDIT_LATE');
+    expect(await code(late.of(await lateOrder(name, { ...platform, requires: ['six>=1', 'attrs'] })))).toBe('FARM_REQUIRES_DIFFER');
   });
 });

@@ -18,6 +18,8 @@ interface Wanted {
   readonly requiresPython?: string | null;
   /** Ends up in the module, so that other bytes come out. */
   readonly content?: string;
+  /** Of the wheel: `py3-none-any` where absent. */
+  readonly tag?: string;
 }
 
 const metadataOf = ({ name, version, requires = [], requiresPython = null }: Wanted): string => [
@@ -32,16 +34,17 @@ const moduleOf = (name: string): string => name.replaceAll('-', '_');
 export function makeWheel(wanted: Wanted): MadeDistribution {
   const stem = `${moduleOf(wanted.name)}-${wanted.version}`;
   const metadata = metadataOf(wanted);
+  const tag = wanted.tag ?? 'py3-none-any';
   const members: [string, string][] = [
     [`${moduleOf(wanted.name)}.py`, `value = ${JSON.stringify(wanted.content ?? '')}\n`],
     [`${stem}.dist-info/METADATA`, metadata],
-    [`${stem}.dist-info/WHEEL`, 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n'],
+    [`${stem}.dist-info/WHEEL`, `Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: ${tag}\n`],
   ];
   const record = members.map(([path, text]) =>
     `${path},sha256=${createHash('sha256').update(text).digest('base64url')},${Buffer.byteLength(text)}\n`);
   members.push([`${stem}.dist-info/RECORD`, `${record.join('')}${stem}.dist-info/RECORD,,\n`]);
   return {
-    filename: `${stem}-py3-none-any.whl`, bytes: zipOf(members), metadata, requiresPython: wanted.requiresPython ?? null,
+    filename: `${stem}-${tag}.whl`, bytes: zipOf(members), metadata, requiresPython: wanted.requiresPython ?? null,
   };
 }
 

@@ -22,7 +22,7 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
         ...source, buildTag: edit.buildTag, operations: edit.operations as unknown as EditOperation[],
         sourceDateEpoch: Math.floor(edit.startedAt.getTime() / 1000),
       });
-      const rows = await keep(ports.blobs, editId, draft);
+      const rows = await keepWheels(ports.blobs, editId, draft);
       await prisma.$transaction(async (tx) => {
         const moved = await tx.edit.updateMany({
           where: { id: editId, state: 'running', preparedAt: null }, data: { preparedAt: new Date() },
@@ -75,7 +75,7 @@ async function unchanged(tx: Tx, edit: Edit): Promise<EditedSource> {
 }
 
 /** Puts what is new of each wheel: a tail and its METADATA. */
-function keep(blobs: BlobStore, editId: string, draft: Draft) {
+export function keepWheels(blobs: BlobStore, editId: string, draft: Draft) {
   return Promise.all(draft.wheels.map(async ({ source, wheel, changes }) => {
     const own = await blobs.put(wheel.own);
     const metadata = await blobs.put(Buffer.from(wheel.metadata, 'utf8'), { sha256: wheel.metadataSha256 });
@@ -96,7 +96,7 @@ function requiresPythonOf(metadata: string): string | null {
 }
 
 /** What the statement says: all of it was recorded before, so a second delivery signs the same text. */
-function originOf(edit: Edit, wheel: EditWheel): RespinOrigin {
+export function originOf(edit: Edit, wheel: EditWheel): RespinOrigin {
   return {
     wheel: { name: wheel.filename, sha256: wheel.sha256 },
     original: { name: wheel.originalFilename, sha256: wheel.originalSha256 },
