@@ -164,22 +164,44 @@ export interface paths {
       };
     };
   };
+  "/api/edit-batches": {
+    /** Confirms such a preview: one edit for each release. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[]; "undo"?: string; "why": string; "by": string; "selfApproval"?: string; "bases": Record<string, string> } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string; "undoes": string | null; "batchId": string | null })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/edit-batches/preview": {
+    /** What an edit of several releases would do; writes nothing of it. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[]; "undo"?: string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "selector": string; "releases": ({ "project": string; "version": string; "mode": string; "buildTag": number; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "reach": ({ "form": string; "kind": string; "sees": boolean; "chosen": string | null; "why": string })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string })[]; "remarks": (string)[]; "secondApproval": boolean; "basis": string })[]; "unchanged": (string)[]; "refused": ({ "what": string; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } })[] } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/edits": {
     /** Edits, newest first. */
     get: {
       parameters: { path?: never; query?: { limit?: string } };
       requestBody?: never;
       responses: {
-        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string })[] } };
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string; "undoes": string | null; "batchId": string | null })[] } };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
       };
     };
     /** Confirms a preview and delivers the edit. */
     post: {
       parameters: { path?: never; query?: never };
-      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[]; "why": string; "by": string; "basis": string; "selfApproval"?: string } } };
+      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[]; "undo"?: string; "why": string; "by": string; "selfApproval"?: string; "basis": string } } };
       responses: {
-        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string } } };
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string; "undoes": string | null; "batchId": string | null } } };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
       };
     };
@@ -188,7 +210,7 @@ export interface paths {
     /** What an edit would do; writes nothing of it. */
     post: {
       parameters: { path?: never; query?: never };
-      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[] } } };
+      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[]; "undo"?: string } } };
       responses: {
         '2XX': { headers: Record<string, string>; content: { 'application/json': { "project": string; "version": string; "mode": string; "buildTag": number; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "reach": ({ "form": string; "kind": string; "sees": boolean; "chosen": string | null; "why": string })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string })[]; "remarks": (string)[]; "secondApproval": boolean; "basis": string } } };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
@@ -201,7 +223,7 @@ export interface paths {
       parameters: { path: { id: string }; query?: never };
       requestBody?: never;
       responses: {
-        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string } } };
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "id": string; "project": string; "version": string; "mode": string; "buildTag": number; "state": string; "why": string; "requestedBy": string; "approvals": ({ "by": string; "at": string; "kind": string; "self": boolean })[]; "groups": ({ "filenames": (string)[]; "changes": ({ "field": string; "before": string | null; "after": string | null; "risk": string })[] })[]; "files": ({ "filename": string; "bytes": number; "storedBytes": number; "original": string; "originalSha256": string; "sha256": string })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "startedAt": string; "endedAt": string | null; "index": string; "undoes": string | null; "batchId": string | null } } };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
       };
     };

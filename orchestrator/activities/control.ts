@@ -6,7 +6,8 @@ import { failure, FarmError, type Failure, type FailureCode, type Step } from '.
 import { parseWheelFilename } from '../domain/filename.ts';
 import { judgeRelease } from '../domain/release.ts';
 import { targetAcceptsWheel } from '../domain/tags.ts';
-import type { Describer, Index, LateEdits, Records, Signer } from '../ports.ts';
+import type { LateEdits } from '../edit-ports.ts';
+import type { Describer, Index, Records, Signer } from '../ports.ts';
 
 export interface ControlPorts {
   readonly records: Records;

@@ -3,7 +3,8 @@ import { Context } from '@temporalio/activity';
 import type { EditActivities } from '../contract/activities.ts';
 import { limits } from '../contract/limits.ts';
 import { failure } from '../domain/failure.ts';
-import type { EditRecords, Index, Records, Signer } from '../ports.ts';
+import type { EditRecords } from '../edit-ports.ts';
+import type { Index, Records, Signer } from '../ports.ts';
 import { bordered, knownCode } from './control.ts';
 
 export interface EditPorts {

@@ -2,7 +2,8 @@
 import { Context } from '@temporalio/activity';
 import type { ImportActivities } from '../contract/activities.ts';
 import { failure } from '../domain/failure.ts';
-import type { ImportRecords, Index, Records, Signer } from '../ports.ts';
+import type { ImportRecords } from '../edit-ports.ts';
+import type { Index, Records, Signer } from '../ports.ts';
 import { knownCode } from './control.ts';
 import { beating } from './edits.ts';
 

@@ -1,7 +1,7 @@
 import type { EditView } from '../contract/edits.ts';
 import { editWorkflowId } from '../contract/messages.ts';
 import { fail, failure } from '../domain/failure.ts';
-import type { Edits } from '../ports.ts';
+import type { Edits } from '../edit-ports.ts';
 import { previewBatch, recordBatch } from './edits-batch.ts';
 import { approvalsOf, drafted, previewOf, recordEdit, releaseAgeDays, type EditsPorts } from './edits-request.ts';
 import type { Edit, EditWheel } from './prisma/client/client.ts';

@@ -3,7 +3,7 @@ import type { EditGroup } from '../domain/edit-release.ts';
 import { printDiff } from '../domain/edit.ts';
 import { fail } from '../domain/failure.ts';
 import { compareVersions, parseVersion } from '../domain/version.ts';
-import type { Histories } from '../ports.ts';
+import type { Histories } from '../edit-ports.ts';
 import { parseWhat } from './builds-resolve.ts';
 import type { Database } from './prisma/database.ts';
 

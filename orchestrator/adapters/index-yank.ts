@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { YankView } from '../contract/history.ts';
 import { fail } from '../domain/failure.ts';
 import { compareVersions, parseVersion } from '../domain/version.ts';
-import type { Yanks } from '../ports.ts';
+import type { Yanks } from '../edit-ports.ts';
 import { parseWhat } from './builds-resolve.ts';
 import { inTransaction, lockHead, moveHead, waitListed, writePage, type IndexPostgresParts } from './index-postgres.ts';
 

@@ -17,7 +17,8 @@ import { openLocalAuthority } from '../../orchestrator/adapters/sigstore/local.t
 import { pgLogStore } from '../../orchestrator/adapters/sigstore/log-store-pg.ts';
 import type { EditActivities } from '../../orchestrator/contract/activities.ts';
 import type { EditView } from '../../orchestrator/contract/edits.ts';
-import type { BlobStore, EditRecords, Edits, Index, Signer } from '../../orchestrator/ports.ts';
+import type { EditRecords, Edits } from '../../orchestrator/edit-ports.ts';
+import type { BlobStore, Index, Signer } from '../../orchestrator/ports.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { makeWheel } from '../support/distributions.ts';
 import { clientVenv } from '../support/clients.ts';

@@ -18,7 +18,8 @@ import { pgLogStore } from '../../orchestrator/adapters/sigstore/log-store-pg.ts
 import { upstreamHttp } from '../../orchestrator/adapters/upstream-http.ts';
 import { upstreamIndex } from '../../orchestrator/adapters/upstream.ts';
 import type { ImportActivities } from '../../orchestrator/contract/activities.ts';
-import type { Edits, Imports, Signer } from '../../orchestrator/ports.ts';
+import type { Edits, Imports } from '../../orchestrator/edit-ports.ts';
+import type { Signer } from '../../orchestrator/ports.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { makeSdist, makeWheel, type MadeDistribution } from '../support/distributions.ts';
 import { filesToPublish, sha256Of, startIndexPlane, type IndexPlane } from '../support/index-plane.ts';

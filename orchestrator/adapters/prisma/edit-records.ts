@@ -2,7 +2,8 @@ import type { EditApproval, RespinOrigin } from '../../domain/edit-statement.ts'
 import type { EditOperation, FieldDiff } from '../../domain/edit.ts';
 import { fail } from '../../domain/failure.ts';
 import { parseMetadata, readCoreMetadata } from '../../domain/metadata.ts';
-import type { BlobStore, EditRecords, PublishOrder } from '../../ports.ts';
+import type { EditRecords } from '../../edit-ports.ts';
+import type { BlobStore, PublishOrder } from '../../ports.ts';
 import { draftEdit, type Draft } from '../edits-draft.ts';
 import { readRelease, type EditedSource } from '../edits-release.ts';
 import { Prisma, type Edit, type EditWheel } from './client/client.ts';

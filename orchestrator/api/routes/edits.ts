@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
 import { EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRequest, EditView } from '../../contract/edits.ts';
-import type { Edits } from '../../ports.ts';
+import type { Edits } from '../../edit-ports.ts';
 import { ofEdit, ofWhat } from '../plugins/access.ts';
 
 const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
@@ -20,11 +20,11 @@ export function editRoutes(app: FastifyInstance, { edits }: { readonly edits: Ed
     async (request, reply) => reply.code(201).send(await edits.start(request.body)));
 
   app.post<{ Body: EditPreviewRequest }>('/api/edit-batches/preview',
-    { schema: { body: EditPreviewRequest }, config: { words: { summary: 'What an edit of several releases would do; writes nothing of it.', answer: EditBatchPreview } } },
+    { schema: { body: EditPreviewRequest }, config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'What an edit of several releases would do; writes nothing of it.', answer: EditBatchPreview } } },
     (request) => edits.previewBatch(request.body));
 
   app.post<{ Body: EditBatchRequest }>('/api/edit-batches',
-    { schema: { body: EditBatchRequest }, config: { words: { summary: 'Confirms such a preview: one edit for each release.', answer: Type.Array(EditView) } } },
+    { schema: { body: EditBatchRequest }, config: { access: { role: 'maintainer', project: ofWhat }, words: { summary: 'Confirms such a preview: one edit for each release.', answer: Type.Array(EditView) } } },
     async (request, reply) => reply.code(201).send(await edits.startBatch(request.body)));
 
   app.get<{ Querystring: { limit?: string } }>('/api/edits',

@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
 import { ImportRequest, ImportView } from '../../contract/imports.ts';
-import type { Imports } from '../../ports.ts';
+import type { Imports } from '../../edit-ports.ts';
 
 const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
 const Newest = Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })) });

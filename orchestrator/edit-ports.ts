@@ -1,0 +1,89 @@
+/** The doors of edits, imports, yanks and histories, with their laws. Adapters implement them, composition roots join them. */
+import type { EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRequest, EditView } from './contract/edits.ts';
+import type { HistoryEntry, YankRequest, YankView } from './contract/history.ts';
+import type { ImportRequest, ImportView } from './contract/imports.ts';
+import type { RespinOrigin } from './domain/edit-statement.ts';
+import type { Failure } from './domain/failure.ts';
+import type { ImportOrigin } from './domain/import-statement.ts';
+import type { FileToPublish, PublishOrder } from './ports.ts';
+
+/** What edits of published metadata do for the API. */
+export interface Edits {
+  /** What an edit would do; writes nothing of it. @errors FARM_WHAT_UNCLEAR, FARM_EDIT_*, FARM_WHEEL_BROKEN */
+  preview(request: EditPreviewRequest): Promise<EditPreview>;
+  /** The same for every release that a selector names: `numpy<2`. Releases that say it already are left out. */
+  previewBatch(request: EditPreviewRequest): Promise<EditBatchPreview>;
+  /** All edits are recorded in one transaction, then each is delivered. @errors as `start` */
+  startBatch(request: EditBatchRequest): Promise<readonly EditView[]>;
+  /** @errors as `preview`; FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL */
+  start(request: EditRequest): Promise<EditView>;
+  view(id: string): Promise<EditView>;
+  newest(limit: number): Promise<readonly EditView[]>;
+  /** An edit that is being published is not cancelled any more. */
+  cancel(id: string, by: string): Promise<void>;
+}
+
+/** Yanks and takes them back. Laws: reason, record and page in one transaction; the same call twice changes nothing. */
+export interface Yanks {
+  /** @errors FARM_WHAT_UNCLEAR, FARM_EDIT_RELEASE */
+  yank(request: YankRequest): Promise<YankView>;
+}
+
+/** What happened to a release. */
+export interface Histories {
+  /** Oldest first. @shape what: `name==version`, or a name for all versions @errors FARM_WHAT_UNCLEAR, FARM_EDIT_RELEASE */
+  of(what: string): Promise<readonly HistoryEntry[]>;
+}
+
+/** Edits that activities read and move. Laws: as `Records`; an ended edit that was not published leaves no wheels. */
+export interface EditRecords {
+  /**
+   * Makes every wheel of the edit and records it. Equal calls give equal bytes.
+   * @errors FARM_EDIT_*, FARM_WHEEL_BROKEN, FARM_ENDED
+   */
+  prepare(editId: string): Promise<void>;
+  /** The wheels that have no attestation yet. @errors FARM_ENDED */
+  toSign(editId: string): Promise<readonly RespinOrigin[]>;
+  /** @errors FARM_EDIT_STALE where the release got other files meanwhile; FARM_ENDED */
+  toPublish(editId: string): Promise<PublishOrder>;
+  /** Ends an edit that is running; any other stays as it is. */
+  end(editId: string, state: 'published' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
+}
+
+/** Releases that are taken from the upstream index, for the API. */
+export interface Imports {
+  /**
+   * Starts an import; joins one that goes on, answers one that has every file already.
+   * @errors FARM_WHAT_UNCLEAR, FARM_PROJECT_UNKNOWN, FARM_VERSION_UNKNOWN, FARM_IMPORT_*, FARM_TOO_LARGE,
+   *   FARM_UPSTREAM_UNREACHABLE
+   */
+  start(request: ImportRequest): Promise<ImportView>;
+  view(id: string): Promise<ImportView>;
+  newest(limit: number): Promise<readonly ImportView[]>;
+  /** An import that is being published is not cancelled any more. */
+  cancel(id: string, by: string): Promise<void>;
+}
+
+/** Imports that activities read and move. Laws: as `EditRecords`. */
+export interface ImportRecords {
+  /**
+   * Fetches, checks and records every file that is not here yet.
+   * @errors FARM_DIGEST_MISMATCH, FARM_IMPORT_FILE, FARM_IMPORT_ATTESTATION, FARM_TOO_LARGE, FARM_ENDED
+   */
+  fetchAll(importId: string, signal: AbortSignal): Promise<void>;
+  /** The files that have no attestation of this farm yet. @errors FARM_ENDED */
+  toSign(importId: string): Promise<readonly ImportOrigin[]>;
+  /** @errors FARM_IMPORT_HELD, FARM_IMPORT_BUILT where that came meanwhile; FARM_ENDED */
+  toPublish(importId: string): Promise<PublishOrder>;
+  end(importId: string, state: 'published' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
+}
+
+/** Wheels that join a release after it was edited. Laws: every call may be made twice; equal calls give equal bytes. */
+export interface LateEdits {
+  /**
+   * What has to be published with wheels that were built after edits: the same wheels with every edit in force.
+   * @returns `origins`: those that are not signed yet
+   * @errors FARM_EDIT_LATE, FARM_REQUIRES_DIFFER
+   */
+  of(order: PublishOrder): Promise<{ readonly origins: readonly RespinOrigin[]; readonly files: readonly FileToPublish[] }>;
+}
