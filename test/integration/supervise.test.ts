@@ -90,8 +90,9 @@ describe('the group', () => {
     const farm = await started([part('api', steady)]);
     const before = (await named(farm, 'api')).pid ?? 0;
     process.kill(readRecord(farm.home)?.supervisor.pid ?? 0, 'SIGKILL');
-    await until(async () => (await farm.status()).parts.length === 0);
+    await until(async () => (await farm.status()).parts.every(({ state }) => state === 'orphan'));
     expect(startOf(before)).toBeDefined();
+    expect((await farm.status()).parts).toMatchObject([{ name: 'api', pid: before }]);
     await startFarm(withParts([part('api', steady)], farm.home));
     expect(startOf(before)).toBeUndefined();
     expect((await named(farm, 'api')).state).toBe('running');
