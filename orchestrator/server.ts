@@ -74,7 +74,7 @@ const workflows = temporalWorkflows(config.temporalAddress, config.sdistPool);
 const ports: BuildPorts = {
   database, changes, blobs, workflows, catalogue, images, clock, resolve: { blobs, upstream, sdists: new Map() },
   records: prismaRecords({ database, changes, blobs }),
-  builder: `wheelfarm ${version}`, index: `${config.url}/simple/`,
+  builder: `wheelfarm ${version}`, recipes: join(config.home, 'recipes'), index: `${config.url}/simple/`,
 };
 const builds = prismaBuilds(ports);
 const edits = prismaEdits({

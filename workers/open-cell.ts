@@ -62,11 +62,12 @@ export async function openCell(ports: OpenPorts): Promise<OpenCell> {
     ...(fetched.targetBundle === undefined ? [] : [{ path: place.targetBundle, bytes: fetched.targetBundle }]),
   ]);
   say('unpacking the sdist, making the build environment');
+  const options = inputs.options as BuildOptions | undefined;
   const { buildSystem } = await step(ports, inputs,
-    { box, command: prepareCommand(source.filename, target), judge: judgePrepare });
+    { box, command: prepareCommand(source.filename, target, options?.patches), judge: judgePrepare });
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
   // Its commands are part of the script that does the step again.
-  const hook = { buildSystem, target, sourceDateEpoch, options: inputs.options as BuildOptions | undefined };
+  const hook = { buildSystem, target, sourceDateEpoch, options };
   const { environment } = await step(ports, inputs,
     { box, command: environmentCommand(hook), judge: judgeEnvironment });
   const again = inputs.failure?.step === 'requires' ? requiresCommand(hook)

@@ -71,15 +71,15 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   const file = await scope.lease.input(spec.source);
   const { image, cutoff } = spec;
   const own = ownInterpreter(spec);
-  const first = await fetchOnce(scope, ['requires', image.key, spec.source.sha256, cutoff, ...own],
-    { sdist: spec.source.filename, interpreterOf: null, buildsFor: target, cutoff }, { blob: spec.source, file });
+  const options = spec.kind === 'build' ? optionsOf(spec) : undefined;
+  const tools = options?.tools ?? [];
+  const first = await fetchOnce(scope, ['requires', image.key, spec.source.sha256, cutoff, ...own, ...tools],
+    { sdist: spec.source.filename, requirements: tools, interpreterOf: null, buildsFor: target, cutoff }, { blob: spec.source, file });
   const box = await scope.open(image, 'sealed');
   await putIn(box, scope, file, first.bundle);
-  const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename, target), judgePrepare);
+  const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename, target, options?.patches), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
-  const hook = {
-    buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch, options: spec.kind === 'build' ? optionsOf(spec) : undefined,
-  };
+  const hook = { buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch, options };
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);

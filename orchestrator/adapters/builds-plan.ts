@@ -9,6 +9,7 @@ import { allowsPython } from '../domain/version.ts';
 import type { Catalogue, Images } from '../ports.ts';
 import { place, type Placement } from './builds-images.ts';
 import type { Resolved } from './builds-resolve.ts';
+import { readRecipes, recipePolicy } from './recipes.ts';
 import type { Build, Cell } from './prisma/client/client.ts';
 import type { Database, Tx } from './prisma/database.ts';
 import { asFailure, asPlan, sha256Of } from './prisma/rows.ts';
@@ -25,17 +26,20 @@ export interface Draft {
 
 /**
  * Plans what was resolved. The cut-off is still empty: `withCutoff` sets it.
- * @errors FARM_IMAGE_MISSING, FARM_TARGETS_EMPTY, FARM_REQUIRES_PYTHON, FARM_OPTION_WRONG, FARM_ALL_SKIPPED
+ * @errors FARM_IMAGE_MISSING, FARM_TARGETS_EMPTY, FARM_REQUIRES_PYTHON, FARM_OPTION_WRONG, FARM_RECIPE_WRONG, FARM_ALL_SKIPPED
  */
 export async function draftPlan(
   { catalogue, images }: { readonly catalogue: Catalogue; readonly images?: Images | undefined }, resolved: Resolved,
-  order: { readonly request: BuildRequest; readonly builder: string },
+  order: { readonly request: BuildRequest; readonly builder: string; readonly recipes: string },
 ): Promise<Draft> {
   const { project, displayName, version, source, requiresPython } = resolved;
   const [all, grid, farmPolicy] = await Promise.all([catalogue.rows(), catalogue.unsupported(), catalogue.policy()]);
-  const policy = policyOf(farmPolicy, project, resolved.policy);
   const globs = order.request.targets;
-  const wishes = projectWishes(resolved.settings);
+  const recipes = await readRecipes({
+    settings: resolved.settings, pyproject: resolved.pyproject, project, folder: order.recipes, given: order.request.recipe ?? null,
+  });
+  const policy = recipePolicy(policyOf(farmPolicy, project, resolved.policy), recipes);
+  const wishes = projectWishes(resolved.settings, recipes);
   const optionsOf = (target: string): CellOptions => {
     const read = wishes.of(target);
     return read.ok ? read.value : fail('FARM_OPTION_WRONG', 'plan', { ...read.error });
@@ -58,7 +62,7 @@ export async function draftPlan(
   const plan = planBuild({
     project, displayName, version, source, builder: order.builder, cutoff: '', globs, rows, policy,
     grid: [...left, ...placement?.refused ?? [], ...grid], allowsPython: accepts,
-    unsupported: wishes.unsupported, optionsOf,
+    unsupported: wishes.unsupported, optionsOf, recipes: recipes.map(({ by, sha256 }) => ({ by, sha256 })),
   });
   if (plan.cells.length === 0) fail('FARM_REQUIRES_PYTHON', 'plan', { project, requires: requiresPython ?? '' });
   if (plan.cells.every(({ skipped }) => skipped)) throw new FarmError(whyNothing(plan));

@@ -18,6 +18,8 @@ export interface Resolved {
   readonly upstreamFiles: readonly string[];
   /** The parsed pyproject.toml of the sdist, empty where there is none. */
   readonly settings: Readonly<Record<string, unknown>>;
+  /** Its text. */
+  readonly pyproject: string;
 }
 
 /** An sdist that is in the blob store, and where it is from. `epoch` up to 1980-01-01: the newest member's time is taken. */
@@ -82,7 +84,7 @@ export async function resolveSdist(
       upstreamPure: wheels.some((filename) => filename.endsWith('-none-any.whl')),
     },
     policy: policyIn(sdist.settings),
-    upstreamFiles: files.map((file) => file.filename).toSorted(), settings: sdist.settings,
+    upstreamFiles: files.map((file) => file.filename).toSorted(), settings: sdist.settings, pyproject: sdist.pyproject ?? '',
   };
 }
 

@@ -19,6 +19,8 @@ export interface BuildPorts extends SourcePorts {
   readonly records: Records;
   /** `wheelfarm 0.1.0`: part of every attempt key. */
   readonly builder: string;
+  /** The farm's own folder of recipes. */
+  readonly recipes: string;
   /** Address of the farm's index for the answers. */
   readonly index: string;
 }
@@ -66,7 +68,7 @@ async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft> {
   const resolved = request.source
     ? await resolveSdist(ports.resolve, await sdistOfSource(ports, request.source))
     : await resolveWhat(ports.resolve, request.what);
-  return draftPlan(ports, resolved, { request, builder: ports.builder });
+  return draftPlan(ports, resolved, { request, builder: ports.builder, recipes: ports.recipes });
 }
 
 /**

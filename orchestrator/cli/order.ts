@@ -1,4 +1,6 @@
 import { openAsBlob } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BuildRequest, SourceView } from '../contract/api.ts';
 import { FarmError, failure, type Failure } from '../domain/failure.ts';
@@ -13,10 +15,12 @@ export interface Asked {
   readonly targets: readonly string[];
   readonly json: boolean;
   readonly again: boolean;
+  /** A file with a recipe; null where none was given. */
+  readonly recipe: string | null;
 }
 
 /**
- * Reads `WHAT [--targets GLOB…] [--json] [--again]`; globs go on until the next option.
+ * Reads `WHAT [--targets GLOB…] [--json] [--again] [--recipe FILE]`; globs go on until the next option.
  * @errors FARM_BAD_REQUEST
  */
 export function readAsked(argv: readonly string[]): Asked {
@@ -24,11 +28,11 @@ export function readAsked(argv: readonly string[]): Asked {
   const next = at < 0 ? -1 : argv.findIndex((word, index) => index > at && word.startsWith('--'));
   const globs = at < 0 ? [] : argv.slice(at + 1, next < 0 ? undefined : next);
   const rest = at < 0 ? argv : [...argv.slice(0, at), ...(next < 0 ? [] : argv.slice(next))];
-  const { values, positionals } = readArguments(rest, { json: { type: 'boolean' }, again: { type: 'boolean' } });
+  const { values, positionals } = readArguments(rest, { json: { type: 'boolean' }, again: { type: 'boolean' }, recipe: { type: 'string' } });
   const [what, ...more] = positionals;
   if (!what || more.length > 0) throw wrongUse(what ? `one thing at a time, not also ${more.join(' ')}` : 'say what to build');
   if (at >= 0 && globs.length === 0) throw wrongUse('--targets needs at least one glob');
-  return { what, targets: globs.flatMap((glob) => glob.split(/[\s,]+/)).filter(Boolean), json: values.json ?? false, again: values.again ?? false };
+  return { what, targets: globs.flatMap((glob) => glob.split(/[\s,]+/)).filter(Boolean), json: values.json ?? false, again: values.again ?? false, recipe: values.recipe ?? null };
 }
 
 /**
@@ -40,13 +44,24 @@ export async function requestOf(
   client: ApiClient, asked: Asked, say: (line: string) => void, signal: AbortSignal,
 ): Promise<BuildRequest> {
   const what = await readWhat(asked.what);
-  const request = { targets: [...asked.targets], again: asked.again };
+  const request = {
+    targets: [...asked.targets], again: asked.again, ...(asked.recipe === null ? {} : { recipe: await recipeOf(asked.recipe) }),
+  };
   if (what.kind === 'name') return { what: what.what, ...request };
   try {
     const source = await send(client, what, say, signal);
     return { what: '', source: (await sdistMade(client, source, say, signal)).id, ...request };
   } catch (error) {
     throw signal.aborted ? new FarmError(failure('FARM_CANCELLED', 'sdist', { who: 'Ctrl-C' })) : error;
+  }
+}
+
+/** A recipe as its file has it. @errors FARM_BAD_REQUEST */
+async function recipeOf(path: string): Promise<{ name: string; text: string }> {
+  try {
+    return { name: basename(path), text: await readFile(path, 'utf8') };
+  } catch (error) {
+    throw wrongUse(`--recipe ${path}: ${(error as Error).message}`);
   }
 }
 

@@ -11,7 +11,7 @@ import { duration, size } from './table.ts';
 const tiers = ['', 'required', 'wanted', 'best effort'];
 
 export const command: Command = {
-  usage: 'plan WHAT [--targets GLOB…] [--json]',
+  usage: 'plan WHAT [--targets GLOB…] [--recipe FILE] [--json]',
   help: [
     'Shows the cells that a build would have: candidate rows, how each is built and tested, tier, and what earlier builds',
     'of the project took. Builds nothing.', '', '  WHAT  as for ./farm build',

@@ -21,6 +21,7 @@
  *   GET    /api/builds/:id/cells/:target/inputs/:sha256   bytes of its sdist or of its image's root tar; needs the token
  */
 import { Type, type Static } from 'typebox';
+import { RecipeFile } from './recipe.ts';
 import { FailureShape, ImageInput, BlobInput, LimitsShape, LockedShape } from './worker.ts';
 
 export const Problem = Type.Object({
@@ -40,6 +41,8 @@ export const BuildRequest = Type.Object({
   limits: Type.Optional(Type.Partial(LimitsShape)),
   /** Builds the failed cells again, those that the project is to blame for too. */
   again: Type.Optional(Type.Boolean()),
+  /** Over the project's own options and the farm's recipe of it. */
+  recipe: Type.Optional(RecipeFile),
 });
 export type BuildRequest = Static<typeof BuildRequest>;
 

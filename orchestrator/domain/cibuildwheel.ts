@@ -6,6 +6,8 @@
 import { cascade, environmentFormat, isTable, listFormat, ownTableFormat, readInherit, readPairs, settingsFormat } from './cibuildwheel-values.ts';
 import type { Format, Level, Rule, Table } from './cibuildwheel-values.ts';
 import { resolveGroups } from './dependency-groups.ts';
+import { tablesFor } from './recipe.ts';
+import type { Layer } from './recipe.ts';
 import { err, ok } from './result.ts';
 import type { Result } from './result.ts';
 import { selects } from './selector.ts';
@@ -18,6 +20,8 @@ export type ConfigSettings = Readonly<Record<string, string | readonly string[]>
 export interface ProjectOptions {
   /** Why the target is not built; null where it is. */
   readonly skipped: string | null;
+  /** Whose line leaves it out, or would. */
+  readonly skippedBy: string;
   readonly environment: readonly Assignment[];
   readonly configSettings: ConfigSettings;
   readonly beforeAll: string;
@@ -88,15 +92,16 @@ export function cibuildwheelTable(settings: Table): Table | null {
 /**
  * The options of a target.
  * @param settings the whole parsed pyproject.toml: test-groups stand under [dependency-groups]
+ * @param layers recipes over the project's own table, lowest first
  */
-export function readOptions(settings: Table, target: string): Result<ProjectOptions, OptionError> {
+export function readOptions(settings: Table, target: string, layers: readonly Layer[] = []): Result<ProjectOptions, OptionError> {
   const table = cibuildwheelTable(settings) ?? {};
-  const levels = levelsOf(table, target);
+  const levels = levelsOf([{ by: '[tool.cibuildwheel]', table }, ...layers], target);
   if (!levels.ok) return levels;
   const texts = textsOf(levels.value);
   if (!texts.ok) return texts;
   const { value: text } = texts;
-  const skipped = cibuildwheelTable(settings) === null ? ok(null) : whySkipped(text, target);
+  const skipped = cibuildwheelTable(settings) === null && layers.length === 0 ? ok(null) : whySkipped(text, target);
   if (!skipped.ok) return skipped;
   const environment = named('environment', parseAssignments(text.environment));
   const testEnvironment = named('test-environment', parseAssignments(text['test-environment']));
@@ -111,7 +116,7 @@ export function readOptions(settings: Table, target: string): Result<ProjectOpti
   if (!testSources.ok) return testSources;
   if (!groups.ok) return groups;
   return ok({
-    skipped: skipped.value, environment: environment.value, configSettings: configSettings.value,
+    skipped: skipped.value, skippedBy: byWhom(levels.value, skipped.value), environment: environment.value, configSettings: configSettings.value,
     beforeAll: text['before-all'], beforeBuild: text['before-build'], tested: !selects(text['test-skip'], target),
     beforeTest: text['before-test'], testCommand: text['test-command'], testRequires: [...required.value, ...groups.value],
     testExtras: text['test-extras'].split(',').map((one) => one.trim()).filter(Boolean), testSources: testSources.value,
@@ -123,27 +128,32 @@ const named = <T>(option: string, read: Result<T, { readonly why: string }>): Re
   (read.ok ? read : err({ option, why: read.error.why }));
 
 /** The tables that say something for a target, lowest first: the whole, its platform, the overrides that select it. */
-interface Source { readonly options: Table; readonly inherit: ReadonlyMap<string, Rule> }
+interface Source { readonly by: string; readonly options: Table; readonly inherit: ReadonlyMap<string, Rule> }
 
-function levelsOf(table: Table, target: string): Result<readonly Source[], OptionError> {
-  const own = table[platformName(target)];
-  const overrides = table['overrides'];
-  if (overrides !== undefined && !Array.isArray(overrides)) return err({ option: 'overrides', why: 'it must be a list of tables' });
+function levelsOf(layers: readonly Layer[], target: string): Result<readonly Source[], OptionError> {
   const found: Source[] = [];
-  for (const options of [table, isTable(own) ? own : {}]) {
-    const inherit = named('inherit', readInherit(options['inherit']));
-    if (!inherit.ok) return inherit;
-    found.push({ options, inherit: inherit.value });
-  }
-  for (const options of (overrides ?? []) as unknown[]) {
-    const select = isTable(options) ? options['select'] : undefined;
-    const pattern = Array.isArray(select) ? select.join(' ') : select;
-    if (!isTable(options) || typeof pattern !== 'string' || pattern === '') return err({ option: 'overrides', why: 'each needs a select' });
-    const inherit = named('overrides.inherit', readInherit(options['inherit']));
-    if (!inherit.ok) return inherit;
-    if (selects(pattern, target)) found.push({ options, inherit: inherit.value });
+  for (const { by, table } of layers) {
+    const { overrides } = table;
+    if (overrides !== undefined && !Array.isArray(overrides)) return err({ option: 'overrides', why: 'it must be a list of tables' });
+    for (const one of (overrides ?? []) as unknown[]) {
+      const select = isTable(one) ? one['select'] : undefined;
+      if (!isTable(one) || select === '' || !(typeof select === 'string' || Array.isArray(select))) return err({ option: 'overrides', why: 'each needs a select' });
+      const inherit = named('overrides.inherit', readInherit(one['inherit']));
+      if (!inherit.ok) return inherit;
+    }
+    for (const options of tablesFor(table, platformName(target), target)) {
+      const inherit = named('inherit', readInherit(options['inherit']));
+      if (!inherit.ok) return inherit;
+      found.push({ by, options, inherit: inherit.value });
+    }
   }
   return ok(found);
+}
+
+/** Whose line decides: the highest table that has the option which `skipped` names. */
+function byWhom(sources: readonly Source[], skipped: string | null): string {
+  const option = /^[a-z]+/.exec(skipped ?? '')?.[0] ?? '';
+  return sources.findLast(({ options }) => options[option] !== undefined)?.by ?? '[tool.cibuildwheel]';
 }
 
 function textsOf(sources: readonly Source[]): Result<Readonly<Record<Followed, string>>, OptionError> {

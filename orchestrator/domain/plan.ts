@@ -2,6 +2,7 @@ import { compareTargets } from './coverage.ts';
 import type { BuildOptions, CellOptions, TestOptions } from './cell-options.ts';
 import type { Unsupported } from './cibuildwheel.ts';
 import type { Failure, Step } from './failure.ts';
+import type { RecipeLimits } from './recipe.ts';
 
 /** Cell states, the words of tables, API, JSON and pages. */
 export const endStates = ['succeeded', 'covered', 'upstream', 'blocked', 'failed', 'unsupported', 'cancelled'] as const;
@@ -60,6 +61,7 @@ export interface PlanCell {
   /** What the project and its recipe ask for; absent where they ask for nothing. */
   readonly build?: BuildOptions;
   readonly test?: TestOptions;
+  readonly limits?: RecipeLimits;
 }
 
 /** A target of the grid that no row serves. */
@@ -82,6 +84,8 @@ export interface Plan {
   readonly cells: readonly PlanCell[];
   /** Options that the project sets and the farm does not follow. */
   readonly unsupported?: readonly Unsupported[];
+  /** Digests of the recipes that were laid over the project's own options, lowest first. */
+  readonly recipes?: readonly { readonly by: string; readonly sha256: string }[];
 }
 
 export interface PlanRequest {
@@ -100,6 +104,7 @@ export interface PlanRequest {
   readonly allowsPython: (python: string) => boolean;
   readonly optionsOf?: (target: string) => CellOptions;
   readonly unsupported?: readonly Unsupported[];
+  readonly recipes?: NonNullable<Plan['recipes']>;
 }
 
 /** A line of images/policy.json: the first line whose glob matches gives the tier. */
@@ -171,6 +176,7 @@ export function planBuild(request: PlanRequest): Plan {
       ...request.optionsOf?.(target),
     })),
     ...(request.unsupported && request.unsupported.length > 0 ? { unsupported: request.unsupported } : {}),
+    ...(request.recipes && request.recipes.length > 0 ? { recipes: request.recipes } : {}),
   };
 }
 

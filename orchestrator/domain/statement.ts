@@ -65,6 +65,8 @@ export interface WheelOrigin {
   readonly planSha256: string;
   readonly builderVersion: string;
   readonly hermetic: boolean;
+  /** Recipes that were laid over the project's own files, lowest first; absent where there are none. */
+  readonly recipes?: readonly { readonly by: string; readonly sha256: string }[];
   /** `uri` says where it came from: a package URL for an index; absent for a file that somebody handed in. */
   readonly sdist: NamedDigest & { readonly uri?: string };
   readonly requirements: readonly BuildRequirement[];
@@ -103,7 +105,10 @@ export function wheelProvenance(farmId: string, origin: WheelOrigin): Statement 
   return statementOf(origin.wheel, provenanceType, {
     buildDefinition: {
       buildType: names.wheelBuildType,
-      externalParameters: { project: origin.project, version: origin.version, target: origin.target },
+      externalParameters: {
+        project: origin.project, version: origin.version, target: origin.target,
+        ...(origin.recipes ? { recipes: origin.recipes } : {}),
+      },
       internalParameters: {
         imageKey: origin.imageKey,
         attemptKey: origin.attemptKey,

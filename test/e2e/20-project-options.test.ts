@@ -1,4 +1,4 @@
-import { mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -55,6 +55,23 @@ describe('a project that has [tool.cibuildwheel]', () => {
     expect(cell.failure?.message).toMatch(message);
     expect(cell.failure?.next).toMatch(next);
     if (code === 'FARM_HOOK_NETWORK') expect(cell.failure?.evidence).toMatchObject({ file: 'pyproject.toml', line: expect.any(Number) as number });
+  });
+
+  it('can be mended by a recipe: patch, environment, limits; the farm’s one lies under the given one', async () => {
+    const diff = '--- a/behaviour.py\n+++ b/behaviour.py\n@@ -10,3 +10,3 @@\n     assert os.environ.get("MENDED") == "yes", "not mended"\n-    MENDED = False\n+    MENDED = True\n     assert MENDED, "not patched"\n';
+    mkdirSync(join(farm.home, 'recipes'), { recursive: true });
+    writeFileSync(join(farm.home, 'recipes', 'zoo-needs-recipe.toml'), 'environment = { MENDED = "no" }\nlimits = { minutes = 3 }\n');
+    const without = await buildAnimal(farm, askingAnimals.needsRecipe);
+    expect(without.cell.failure?.message).toContain('not mended');
+    const text = JSON.stringify({ environment: { MENDED: 'yes' }, patches: [{ select: 'cp311-*', diff }] });
+    const { build, cell } = await buildAnimal(farm, askingAnimals.needsRecipe, { recipe: { name: 'mine.json', text } });
+    expect(cell).toMatchObject({ state: 'succeeded', tested: 'passed' });
+    const inputs = await (await apiOf(farm)).get<{ options: unknown }>(`/builds/${build.id}/cells/${homeTarget}/inputs`);
+    expect(inputs.options).toMatchObject({ patches: [diff], environment: [{ name: 'MENDED', parts: [{ text: 'yes' }] }] });
+    const broken = await buildAnimal(farm, askingAnimals.needsRecipe, { recipe: { name: 'p.json', text: JSON.stringify({ patches: [{ diff: diff.replace('MENDED = False', 'OTHER = 1') }] }) } });
+    expect(broken.cell.failure).toMatchObject({ code: 'FARM_PATCH_FAILED', step: 'requires' });
+    const refused = await startAnimal(farm, askingAnimals.needsRecipe, { recipe: { name: 'r.toml', text: 'nonsense = 1' } }).then(() => null, (error: Error) => error.message);
+    expect(refused).toContain('line 1, column 1: nonsense is no option of a recipe');
   });
 
   it('whose tests fail is not published; tests that the sdist has not are named, not run', async () => {

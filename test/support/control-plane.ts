@@ -63,7 +63,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const upstream = offeredUpstream(blobs);
   const records = prismaRecords({ database, changes, blobs });
   const ports: BuildPorts = {
-    database, changes, blobs, workflows, catalogue, records, clock: { now: () => new Date() }, builder: 'test 1',
+    database, changes, blobs, workflows, catalogue, records, clock: { now: () => new Date() }, recipes: '/nowhere/recipes', builder: 'test 1',
     resolve: { blobs, upstream, sdists: new Map() }, index: 'http://127.0.0.1/simple/',
   };
   const builds = prismaBuilds(ports);

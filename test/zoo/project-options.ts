@@ -61,4 +61,6 @@ before-all = "echo start && yum install -y libyaml-devel openssl-devel"
   suiteAway: asking('zoo-suite-away', '\n[tool.cibuildwheel]\ntest-command = "pytest {package}/tests"\n'),
   skipsAll: asking('zoo-skips-all', '\n[tool.cibuildwheel]\nbuild = "cp39-*"\n'),
   wrongOption: asking('zoo-wrong-option', '\n[tool.cibuildwheel]\nenvironment = "A=1; B=2"\n'),
+  /** Fails as it is; a recipe mends it. */
+  needsRecipe: asking('zoo-needs-recipe', '', ['assert os.environ.get("MENDED") == "yes", "not mended"', 'MENDED = False', 'assert MENDED, "not patched"']),
 } as const satisfies Record<string, Animal>;

@@ -1,6 +1,6 @@
 """Unpacks the sdist and makes the build environment from fetched wheels. Sealed; runs no stranger's code.
 
-Order: {sdist?: path, src: folder, bundle?: tar of wheels, wheels: folder, env: folder, target?}
+Order: {sdist?: path, patches?: [unified diff], src: folder, bundle?: tar of wheels, wheels: folder, env: folder, target?}
 Without `sdist` only the environment is made or added to.
 Result: {buildSystem?: {backend, backendPath, requires}, installed: [filename], members?: count}
 """
@@ -14,6 +14,7 @@ import zlib
 
 import pyproject
 from common import StepFailure, clip, run_step, target_description
+from patches import apply_patches
 
 MEMBERS_MAX = 100_000
 LOOSE = ("pyproject.toml", "setup.py", "setup.cfg")
@@ -173,6 +174,7 @@ def main(order):
     result = {}
     if order.get("sdist"):
         result["members"] = unpack(order["sdist"], order["src"])
+        apply_patches(order["src"], order.get("patches") or [])
         result["buildSystem"] = pyproject.of_folder(order["src"])
     names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
     make_environment(order["env"], (target_description(order) or {}).get("interpreter"))

@@ -28,7 +28,7 @@ export const place = {
 export const containerScripts = [
   'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
   'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
-  'hooks_output.py', 'options.py', 'project_test.py',
+  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];
 

@@ -7,15 +7,18 @@ import { PrepareResult } from './shapes.ts';
 
 /**
  * @param sdist its file name in the input folder; null when only more wheels are installed
+ * @param patches unified diffs for the sdist
  * @param target whose own interpreter the environment is of, where the image has it
  */
-export function prepareCommand(sdist: string | null, target: string | null = null): StepCommand {
+export function prepareCommand(
+  sdist: string | null, target: string | null = null, patches: readonly string[] = [],
+): StepCommand {
   return scriptCommand({
     step: 'requires', script: 'prepare.py', name: 'prepare', msMax: limits.stepMsMax.requires,
     order: {
       ...(sdist === null ? {} : { sdist: inputPath(sdist) }),
       src: place.src, bundle: place.bundle, wheels: place.wheels, env: place.env,
-      ...(target === null ? {} : { target }),
+      ...(target === null ? {} : { target }), ...(patches.length === 0 ? {} : { patches }),
     },
   });
 }

@@ -13,12 +13,12 @@ export const asFailure = (value: unknown): Failure | null => value as Failure | 
 export const asLock = (value: unknown): readonly Locked[] => (value ?? []) as readonly Locked[];
 export const asRow = (value: unknown): PlanRow | null => value as PlanRow | null;
 
-/** The limits of a build's cells: what the request lowered, never more than the farm's own. */
-export function limitsOf(lowered: unknown, step: 'build' | 'test' | 'sdist'): CellLimits {
+/** The limits of a build's cells: what the request or the recipe lowered, never more than the farm's own. */
+export function limitsOf(lowered: unknown, step: 'build' | 'test' | 'sdist', recipe: Partial<CellLimits> = {}): CellLimits {
   const wanted = (lowered ?? {}) as Partial<CellLimits>;
   const own: CellLimits = { ...cellLimits, stepMsMax: limits.stepMsMax[step] };
   const names = Object.keys(own) as (keyof CellLimits)[];
-  return Object.fromEntries(names.map((name) => [name, Math.min(own[name], wanted[name] ?? own[name])])) as unknown as CellLimits;
+  return Object.fromEntries(names.map((name) => [name, Math.min(own[name], wanted[name] ?? own[name], recipe[name] ?? own[name])])) as unknown as CellLimits;
 }
 
 /** A plan never changes under its digest, and one of a thousand cells takes milliseconds to fetch and parse. */

@@ -18,7 +18,7 @@ export async function buildSpec(tx: Tx, buildId: string, attemptId: string, row:
   const image = await imageInput(tx, row.image, row.imageKey);
   const spec: BuildSpec = {
     kind: 'build', attemptId, project: plan.project, version: plan.version, target: row.target, python: row.python,
-    image, source: sourceOf(plan), sourceDateEpoch: plan.source.sourceDateEpoch, cutoff: plan.cutoff, limits: limitsOf(build.limits, 'build'), row: { ...row },
+    image, source: sourceOf(plan), sourceDateEpoch: plan.source.sourceDateEpoch, cutoff: plan.cutoff, limits: limitsOf(build.limits, 'build', cellOf(plan, row.target)?.limits), row: { ...row },
     ...(cellOf(plan, row.target)?.build ? { options: { ...cellOf(plan, row.target)?.build } } : {}),
   };
   return { spec, inputs: [image.tarSha256, plan.source.sdistSha256] };

@@ -101,6 +101,7 @@ function originOf({ plan, planSha256 }: PlanToSign, file: FileToSign): WheelOrig
     attemptKey: attempt.attemptKey,
     planSha256,
     builderVersion: plan.builder,
+    ...(plan.recipes ? { recipes: plan.recipes } : {}),
     hermetic: row.build !== 'host',   // every container is sealed; a host of its own kind cannot be
     sdist: {
       name: sdistFilename,

@@ -130,6 +130,24 @@ inherit.config-settings = "append"`;
     expect(skipped.ok && skipped.value.skipped?.message).toBe('skipped by [tool.cibuildwheel]: skip = "*".');
   });
 
+  it('lies under recipes, each option of the higher one ruling: given, farm’s, [tool.wheelfarm], [tool.cibuildwheel], nothing', () => {
+    const table = '[tool.cibuildwheel]\nbefore-all = "a"\nbefore-build = "a"\nconfig-settings = { k = "a" }\nskip = "cp313-*"\ntest-command = "a"';
+    const layers = [
+      { by: '[tool.wheelfarm]', table: { 'before-all': 'b', 'before-build': 'b', skip: 'cp39-*', tools: ['b'], patches: [{ diff: 'one' }] } },
+      { by: 'recipe x of the farm', table: { 'before-all': 'c', linux: { 'test-command': 'c' }, patches: [{ select: '*-win*', diff: 'no' }] } },
+      { by: 'recipe y', table: {
+        overrides: [{ select: 'cp313-*', 'before-all': 'd', inherit: { 'before-all': 'append' }, limits: { minutes: 2 } }], patches: [{ diff: 'two' }],
+      } },
+    ];
+    expect(projectWishes(parse(table), layers).of(manylinux)).toEqual({ ok: true, value: {
+      build: { beforeAll: 'c && d', beforeBuild: 'b', configSettings: { k: 'a' }, patches: ['one', 'two'], tools: ['b'], cibuildwheel: true },
+      test: { command: 'c' }, limits: { stepMsMax: 120_000 },
+    } });
+    const left = projectWishes({}, [{ by: 'recipe y', table: { skip: '*' } }]).of(manylinux);
+    expect(left.ok && left.value.skipped?.message).toBe('skipped by recipe y: skip = "*".');
+    expect(projectWishes({}, [{ by: 'recipe y', table: { 'before-all': '' } }]).of(manylinux)).toEqual({ ok: true, value: {} });
+  });
+
   it('knows the platform of a target', () => {
     expect(['cp313-musllinux_armv7l', 'cp313-macosx_arm64', 'cp313-win32', 'cp313-ios_arm64_iphoneos', 'cp312-pyodide_wasm32'].map(platformName))
       .toEqual(['linux', 'macos', 'windows', 'ios', 'pyodide']);
