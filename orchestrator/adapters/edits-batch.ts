@@ -39,10 +39,10 @@ export async function recordBatch(ports: EditsPorts, request: EditBatchRequest):
       if (await saysItAlready(ports, { ...request, what })) continue;
       return fail('FARM_EDIT_STALE', 'publish', { project: what, version: '' });
     }
-    const { source, draft, operations, undoes } = await drafted(ports, { ...request, what });
-    const approvals = approvalsOf(request, { source, draft, operations, undoes }, { at: now.toISOString(), typedFor: request.what });
+    const { draft, ...made } = await drafted(ports, { ...request, what });
+    const approvals = approvalsOf(request, { ...made, draft }, { at: now.toISOString(), typedFor: request.what });
     const { why, by } = request;
-    wanted.push({ source, draft: { groups: draft.groups }, operations, undoes, approvals, now, batchId, request: { why, by, basis } });
+    wanted.push({ ...made, draft: { groups: draft.groups }, approvals, now, batchId, request: { why, by, basis } });
   }
   if (wanted.length === 0) fail('FARM_EDIT_NOTHING', 'publish', { what: 'every release says it already' });
   return ports.database.prisma.$transaction(async (tx) => {

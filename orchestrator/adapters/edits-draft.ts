@@ -1,14 +1,18 @@
+import { createHash } from 'node:crypto';
 import { checkLicence, type LicenceText } from '../domain/edit-licence.ts';
 import { editRelease, type EditGroup } from '../domain/edit-release.ts';
 import type { EditFault, EditOperation, FieldDiff } from '../domain/edit.ts';
 import { fail } from '../domain/failure.ts';
+import { withVersion } from '../domain/sbom.ts';
 import type { BlobStore } from '../ports.ts';
 import { fileSource } from './archive/byte-source.ts';
-import { openWheel, reopenWheel, type OpenedWheel, type StoredPayload } from './archive/payload.ts';
-import { respinWheel, type VirtualWheel } from './archive/respin.ts';
+import { membersWithVersion } from './archive/old-version.ts';
+import { openWheel, reopenWheel, sbomText, type OpenedWheel, type StoredPayload } from './archive/payload.ts';
+import { postWheel, respinWheel, type VirtualWheel } from './archive/respin.ts';
 import { readSdist } from './archive/sdist.ts';
 import { readMember } from './archive/zip-read.ts';
 import { ArchiveRefused } from './archive/limits.ts';
+import { composedBlobs } from './blobs-composed.ts';
 import { asJson, type Database } from './prisma/database.ts';
 
 /** A published wheel that an edit changes. `base` is the file whose bytes hold its payload: itself, or what it was made of. */
@@ -24,7 +28,10 @@ export interface SourceWheel {
 export interface DraftOrder {
   readonly project: string;
   readonly version: string;
+  /** Of a respin. */
   readonly buildTag: number;
+  /** The post-release that it is delivered as; null for a respin. */
+  readonly toVersion: string | null;
   /** Time of the new members. @unit seconds since 1970 */
   readonly sourceDateEpoch: number;
   readonly operations: readonly EditOperation[];
@@ -70,10 +77,32 @@ export async function draftEdit(ports: DraftPorts, order: DraftOrder): Promise<D
       const licence = checkLicence(metadata, changes, touchesLicence(changes) ? await licencesOf(opened) : []);
       if (!licence.ok) refuse(licence.error);
       else for (const remark of [...licence.value, ...opened.notes]) remarks.add(remark);
-      wheels.push({ source, changes, wheel: respinWheel(opened, { ...order, metadata }) });
+      for (const remark of await oldVersionRemarks(opened, order)) remarks.add(remark);
+      wheels.push({ source, changes, wheel: await delivered(opened, order, metadata) });
     });
   }
   return { wheels, groups: edited.value.groups, secondApproval: edited.value.secondApproval, remarks: [...remarks] };
+}
+
+function delivered(opened: OpenedWheel, order: DraftOrder, metadata: string): VirtualWheel | Promise<VirtualWheel> {
+  return order.toVersion === null ? respinWheel(opened, { ...order, metadata }) : postOf(opened, { ...order, metadata, version: order.toVersion });
+}
+
+/** The post-release of an opened wheel, its SBOM under the new version. */
+export async function postOf(
+  opened: OpenedWheel, { metadata, version, sourceDateEpoch }: { readonly metadata: string; readonly version: string; readonly sourceDateEpoch: number },
+): Promise<VirtualWheel> {
+  const { name, version: from } = opened.checked.core;
+  const old = await sbomText(opened);
+  const sbom = old === null ? null : withVersion(old, { name, from, to: version }, (text) => createHash('sha256').update(text).digest('hex'));
+  return postWheel(opened, { metadata, version, sbom, sourceDateEpoch });
+}
+
+/** What keeps saying the old version under a post-release, because no member is changed. */
+async function oldVersionRemarks(opened: OpenedWheel, { toVersion, version }: DraftOrder): Promise<string[]> {
+  if (toVersion === null) return [];
+  const members = await membersWithVersion(opened);
+  return members.length === 0 ? [] : [`these members go on saying ${version}, because an edit changes none: ${members.join(', ')}`];
 }
 
 /** Turns a refusal of the pure rules into one with a card. */
@@ -105,12 +134,19 @@ async function licencesOf({ archive, checked }: OpenedWheel): Promise<LicenceTex
   })));
 }
 
+/** A post-release that is edited again is written whole once: ranges of ranges would make reading slower with every edit. */
+async function wholePath({ blobs, database }: DraftPorts, sha256: string): Promise<string> {
+  if (!await blobs.has(sha256)) await blobs.put(await composedBlobs(blobs, database.pool).stream(sha256) as AsyncIterable<Uint8Array>, { sha256 });
+  return blobs.path(sha256);
+}
+
 /** Opens the file that holds a wheel's payload, by what is kept of it or by reading it whole, and closes it again. */
 async function withWheel(
-  { blobs, database: { prisma } }: DraftPorts, order: DraftOrder, { base }: SourceWheel,
+  ports: DraftPorts, order: DraftOrder, { base }: SourceWheel,
   use: (opened: OpenedWheel) => Promise<void>,
 ): Promise<void> {
-  const source = await fileSource(await blobs.path(base.sha256));
+  const { database: { prisma } } = ports;
+  const source = await fileSource(await wholePath(ports, base.sha256));
   try {
     const open = {
       source, filename: base.filename, sha256: base.sha256, expected: { name: order.project, version: order.version },

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { nextBuildTag } from '../domain/edit-delivery.ts';
+import { nextBuildTag, nextPost } from '../domain/edit-delivery.ts';
 import { basisText, currentWheels } from '../domain/edit-basis.ts';
 import { fail } from '../domain/failure.ts';
 import { compareVersions, parseVersion } from '../domain/version.ts';
@@ -19,6 +19,8 @@ export interface EditedSource {
   readonly buildTag: number;
   readonly basis: string;
   readonly otherVersions: readonly string[];
+  /** The next post-release; null where the version can have none. */
+  readonly nextPost: string | null;
 }
 
 /**
@@ -55,13 +57,18 @@ export async function readRelease(tx: Tx, project: string, version: string, with
     wheels: await withBases(tx, current, files),
     sdist: sdist ? { filename: sdist.filename, sha256: sdist.sha256 } : null,
     basis: createHash('sha256').update(basisText(current, buildTag)).digest('hex'),
+    nextPost: nextPost(version, rows.map((file) => file.version)),
     otherVersions: [...new Set(rows.filter((file) => file.version !== version && file.yanked === null).map((file) => file.version))],
   };
 }
 
 async function withBases(tx: Tx, current: readonly File[], files: readonly File[]): Promise<EditedSource['wheels']> {
   const made = await tx.editWheel.findMany({ where: { sha256: { in: current.map(({ sha256 }) => sha256) } } });
-  const bases = new Map(made.map(({ sha256, baseSha256 }) => [sha256, baseSha256]));
+  // The base of a post-release is of another version: such a wheel is its own base, written whole when it is edited.
+  const ofPost = new Set((await tx.edit.findMany({
+    where: { id: { in: made.map(({ editId }) => editId) }, mode: 'post' }, select: { id: true },
+  })).map(({ id }) => id));
+  const bases = new Map(made.flatMap(({ sha256, baseSha256, editId }) => (ofPost.has(editId) ? [] : [[sha256, baseSha256] as const])));
   return current.map((file) => {
     const baseSha256 = bases.get(file.sha256) ?? file.sha256;
     const base = files.find(({ sha256 }) => sha256 === baseSha256)

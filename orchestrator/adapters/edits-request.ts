@@ -31,16 +31,21 @@ export interface EditsPorts {
 const dayMs = 86_400_000;
 
 /** An edit of one release, made in memory. */
-export interface Drafted { readonly source: EditedSource; readonly draft: Draft; readonly operations: readonly EditOperation[]; readonly undoes: string | null }
+export interface Drafted { readonly source: EditedSource; readonly draft: Draft; readonly operations: readonly EditOperation[]; readonly undoes: string | null; readonly toVersion: string | null }
 
 /** @errors FARM_EDIT_*, FARM_WHAT_UNCLEAR, FARM_WHEEL_BROKEN */
 export async function drafted(ports: EditsPorts, request: EditPreviewRequest): Promise<Drafted> {
-  if (request.mode !== 'respin') fail('FARM_EDIT_MODE', 'publish', { mode: request.mode });
+  const { mode } = request;
+  if (mode !== 'respin' && mode !== 'post') fail('FARM_EDIT_MODE', 'publish', { mode });
   const undone = request.undo === undefined ? null : await undoneBy(ports, request);
   const operations = undone?.operations ?? operationsOf(request);
   const source = await findRelease(ports.database.prisma, undone?.what ?? request.what);
   const sourceDateEpoch = Math.floor(ports.clock.now().getTime() / 1000);
-  return { source, operations, undoes: request.undo ?? null, draft: await draftEdit(ports, { ...source, operations, sourceDateEpoch }) };
+  const { version } = source;
+  const toVersion = mode === 'respin' ? null
+    : source.nextPost ?? fail('FARM_EDIT_MODE', 'publish', { mode: `a post-release of ${version}` });
+  const draft = await draftEdit(ports, { ...source, operations, sourceDateEpoch, toVersion });
+  return { source, operations, undoes: request.undo ?? null, toVersion, draft };
 }
 
 /** The release and the operations that take an edit back. @errors FARM_NOT_FOUND, FARM_EDIT_UNDO, FARM_BAD_REQUEST */
@@ -66,13 +71,16 @@ function operationsOf(request: EditPreviewRequest): EditOperation[] {
 }
 
 /** What is shown of it before anybody says yes. @shape ageDays: of the release on the upstream index, or null */
-export function previewOf({ source, draft, operations }: Drafted, ageDays: number | null): EditPreview {
+export function previewOf({ source, draft, operations, toVersion }: Drafted, ageDays: number | null): EditPreview {
   const { project: name, version, buildTag, otherVersions, basis } = source;
+  const delivery = toVersion === null ? { mode: 'respin', buildTag } as const : { mode: 'post', version: toVersion } as const;
   return {
-    project: name, version, mode: 'respin', buildTag, basis, secondApproval: draft.secondApproval,
-    remarks: [...draft.remarks, ...new Set(draft.groups.flatMap(({ changes }) => [...replacedRemarks(operations, changes), ...respinRemarks(changes)]))],
+    project: name, version, mode: delivery.mode, buildTag: toVersion === null ? buildTag : 0, toVersion, basis, secondApproval: draft.secondApproval,
+    remarks: [...draft.remarks, ...new Set(draft.groups.flatMap(({ changes }) => [
+      ...replacedRemarks(operations, changes), ...(toVersion === null ? respinRemarks(changes) : []),
+    ]))],
     groups: draft.groups.map(({ filenames, changes }) => ({ filenames: [...filenames], changes: [...changes] })),
-    reach: reachOf({ name, version, delivery: { mode: 'respin', buildTag }, otherVersions, sdist: false, releaseAgeDays: ageDays }),
+    reach: reachOf({ name, version, delivery, otherVersions, sdist: false, releaseAgeDays: ageDays }),
     files: draft.wheels.map(({ source: original, wheel }) => ({
       filename: wheel.filename, bytes: wheel.bytes, storedBytes: wheel.own.length,
       original: original.filename, originalSha256: original.sha256,
@@ -122,12 +130,14 @@ export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdi
   await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`edit ${project} ${version}`}, 0))`;
   const open = await tx.edit.findFirst({ where: { project, version, state: 'running' } });
   if (open) fail('FARM_EDIT_RUNNING', 'publish', { project, version, edit: open.id });
-  const { basis, buildTag } = await readRelease(tx, project, version);
-  if (basis !== request.basis) fail('FARM_EDIT_STALE', 'publish', { project, version });
+  const { basis, buildTag, nextPost } = await readRelease(tx, project, version);
+  const postTaken = wanted.toVersion !== null && (nextPost !== wanted.toVersion
+    || await tx.edit.findFirst({ where: { project, toVersion: wanted.toVersion, state: 'running' } }) !== null);
+  if (basis !== request.basis || postTaken) fail('FARM_EDIT_STALE', 'publish', { project, version });
   const edit = await tx.edit.create({
     data: {
-      id: randomUUID(), project, version, mode: 'respin', operations: asJson(wanted.operations), why: request.why.trim(),
-      requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag, builder,
+      id: randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
+      requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag: wanted.toVersion === null ? buildTag : 0, builder,
       basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
     },
   });

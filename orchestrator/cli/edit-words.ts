@@ -6,9 +6,9 @@ import { duration, size } from './table.ts';
 
 /** What an edit would do: the difference, who sees it, the files. METADATA is text of strangers. */
 export function previewLines(preview: EditPreview): string[] {
-  const { project, version, files, buildTag } = preview;
+  const { project, version, files } = preview;
   return [
-    `${project} ${version}: ${files.length} wheel${files.length === 1 ? '' : 's'} with build tag ${buildTag}`, '',
+    `${project} ${version}: ${files.length} wheel${files.length === 1 ? '' : 's'} ${asWhat(preview)}`, '',
     ...preview.groups.flatMap(groupLines),
     ...preview.remarks.map((remark) => `Note: ${remark}`), '',
     'Who will see it:', ...reachLines(preview), '',
@@ -17,13 +17,16 @@ export function previewLines(preview: EditPreview): string[] {
   ].map(printable);
 }
 
+const asWhat = ({ toVersion, buildTag }: Pick<EditPreview, 'toVersion' | 'buildTag'>): string =>
+  (toVersion === null ? `with build tag ${buildTag}` : `as ${toVersion}`);
+
 /** What an edit would do to each release of a selector. Who sees it is shown for the newest. */
 export function batchLines({ selector, releases, unchanged, refused }: EditBatchPreview): string[] {
   const newest = releases.at(-1);
   return [
     `${selector}: ${releases.length} release${releases.length === 1 ? '' : 's'} to edit`, '',
-    ...releases.flatMap(({ project, version, files, buildTag, groups, remarks, secondApproval }) => [
-      `${project} ${version}: ${files.length} wheel${files.length === 1 ? '' : 's'} with build tag ${buildTag}`,
+    ...releases.flatMap(({ groups, remarks, secondApproval, ...release }) => [
+      `${release.project} ${release.version}: ${release.files.length} wheel${release.files.length === 1 ? '' : 's'} ${asWhat(release)}`,
       ...groups.flatMap(groupLines), ...remarks.map((remark) => `Note: ${remark}`),
       ...(secondApproval ? ['It adds a dependency: that needs an approval of its own.'] : []),
     ]),
@@ -58,7 +61,7 @@ export function editedLines(edit: EditView): string[] {
   return [
     `${project} ${version} was edited: ${files.length} new file${files.length === 1 ? '' : 's'} in ${took}, ${size(stored)} stored. Edit ${edit.id}`,
     'Install it:',
-    `  python3 -m venv venv && venv/bin/pip install --index-url ${index} ${project}==${version}`,
+    `  python3 -m venv venv && venv/bin/pip install --index-url ${index} ${project}==${edit.toVersion ?? version}`,
     ...(file ? verifyLines(file, index.replace(/\/simple\/$/, '')) : []),
   ];
 }

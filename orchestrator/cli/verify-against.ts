@@ -16,7 +16,7 @@ interface RespinClaim {
   readonly buildType?: string;
   readonly externalParameters?: {
     readonly why?: string; readonly requestedBy?: string; readonly operations?: readonly EditOperation[];
-    readonly delivery?: { readonly buildTag?: number };
+    readonly delivery?: { readonly mode?: string; readonly buildTag?: number; readonly version?: string };
     readonly approvals?: readonly { readonly by: string; readonly kind: string; readonly self: boolean }[];
   };
   readonly internalParameters?: {
@@ -52,6 +52,11 @@ export async function judgeAgainst(
   ].map(printable));
 }
 
+/** The same under the version of a post-release. */
+function asDelivered(metadata: string | null, version: string | undefined): string | null {
+  return metadata === null || version === undefined ? metadata : withHeader(metadata, 'Version', version);
+}
+
 async function opened({ path, filename, sha256 }: LocalFile): Promise<Result<OpenedWheel, string>> {
   const parsed = parseWheelFilename(filename);
   if (!parsed.ok) return err(`${filename} is no wheel`);
@@ -72,11 +77,13 @@ function lieIn(claim: RespinClaim, before: OpenedWheel, after: OpenedWheel): str
   if (inside.payload?.sha256 !== after.stored.digest) return 'the statement is about another payload';
   const edited = editMetadata(before.texts.metadata, outside.operations ?? []);
   const expected = edited.ok ? edited.value.metadata : edited.error.code === 'FARM_EDIT_NOTHING' ? before.texts.metadata : null;
-  if (expected !== after.texts.metadata) return 'its METADATA is not what the attested operations make of the original';
+  const { mode, buildTag, version } = outside.delivery ?? {};
+  if (asDelivered(expected, mode === 'post' ? version : undefined) !== after.texts.metadata) return 'its METADATA is not what the attested operations make of the original';
   const changes = edited.ok ? edited.value.changes : [];
   if (printDiff(changes) !== printDiff(inside.changes ?? [])) return 'the statement tells other changes than there are';
-  const tag = outside.delivery?.buildTag;
-  if (withHeader(before.texts.wheel, 'Build', String(tag)) !== after.texts.wheel) return 'its WHEEL differs in more than the build tag';
+  if (withHeader(before.texts.wheel, 'Build', mode === 'post' ? null : String(buildTag)) !== after.texts.wheel) return 'its WHEEL differs in more than the build tag';
+  // Of a post-release the SBOM names the new version; whether there is one is all that must agree.
+  if (mode === 'post') return (before.sbom === null) === (after.sbom === null) ? null : 'its SBOM was added or taken away';
   return JSON.stringify(before.sbom?.line ?? null) === JSON.stringify(after.sbom?.line ?? null) ? null : 'its SBOM is another one';
 }
 

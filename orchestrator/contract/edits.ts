@@ -56,7 +56,8 @@ export const EditFileView = Type.Object({
 });
 
 export const EditPreview = Type.Object({
-  project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(),
+  /** `buildTag` is 0 and `toVersion` the new version under mode `post`. */
+  project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(), toVersion: Text,
   groups: Type.Array(Group),
   reach: Type.Array(Type.Object({
     form: Type.String(), kind: Type.String(), sees: Type.Boolean(), chosen: Text, why: Type.String(),
@@ -70,7 +71,7 @@ export const EditPreview = Type.Object({
 export type EditPreview = Static<typeof EditPreview>;
 
 export const EditView = Type.Object({
-  id: Type.String(), project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(),
+  id: Type.String(), project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(), toVersion: Text,
   /** running | published | failed | cancelled */
   state: Type.String(),
   why: Type.String(), requestedBy: Type.String(),

@@ -170,7 +170,7 @@ export const cards = {
     'Make fields and licence files agree; files change only with a new build.'),
   FARM_EDIT_RELEASE: card('project', 'never', 404, 'The index of this farm has no wheels of {project} {version} to edit: {why}.',
     'Import the release from upstream, or build it: ./farm import {project}=={version}'),
-  FARM_EDIT_MODE: card('project', 'never', 422, 'An edit cannot be delivered as {mode} here.', 'Use --mode respin.'),
+  FARM_EDIT_MODE: card('project', 'never', 422, 'An edit cannot be delivered as {mode} here.', 'Use --mode respin, or --mode post for a version that can have a post-release.'),
   FARM_EDIT_STALE: card('project', 'never', 409, '{project} {version} has other files than the preview showed.',
     'Look at the preview again, and confirm that one.'),
   FARM_EDIT_RUNNING: card('project', 'never', 409, '{project} {version} is being edited already: edit {edit}.',

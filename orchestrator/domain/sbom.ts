@@ -99,6 +99,18 @@ export function sbomOf(input: SbomInput): Sbom {
   return { $schema, bomFormat, specVersion, serialNumber: serialOf(input.digestOf(JSON.stringify(document))), ...rest };
 }
 
+/**
+ * The farm's SBOM of a wheel under another version: only the primary component and the serial number differ.
+ * @errors SyntaxError for a text that is no JSON
+ */
+export function withVersion(text: string, release: { readonly name: NormalizedName; readonly from: string; readonly to: string }, digestOf: SbomInput['digestOf']): string {
+  const [from, to] = [pypiPurl(release.name, release.from), pypiPurl(release.name, release.to)];
+  const renamed = JSON.parse(text, (_key, value: unknown) => (value === from ? to : value)) as Sbom & { metadata: { component: { version: string } } };
+  renamed.metadata.component.version = release.to;
+  const { serialNumber: _old, ...document } = renamed;
+  return printSbom({ ...renamed, serialNumber: serialOf(digestOf(JSON.stringify(document))) });
+}
+
 /** Text of the document as it stands in the wheel. */
 export function printSbom(sbom: Sbom): string {
   return `${JSON.stringify(sbom, null, 2)}\n`;

@@ -101,7 +101,7 @@ describe('./farm edit', () => {
     [['--set', 'Version: 2.0'], 'FARM_EDIT_FIELD'],
     [['--set', 'Requires-Python: three'], 'FARM_EDIT_VALUE'],
     [['--remove', 'Requires-Dist: numpy'], 'FARM_EDIT_NOTHING'],
-    [['--set', bounds, '--mode', 'post'], 'FARM_EDIT_MODE'],
+    [['--set', bounds, '--mode', 'other'], 'FARM_EDIT_MODE'],
     [['--set', 'Requires-Dist: zoo-pure>=1'], 'FARM_EDIT_APPROVAL'],
   ])('refuses %j by name', async (what, code) => {
     const said = await edit(...what, '--yes');

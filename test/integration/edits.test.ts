@@ -239,7 +239,7 @@ describe('an edit', () => {
     const name = await published();
     expect(await code(edits.preview({ ...request(name), what: name }))).toBe('FARM_WHAT_UNCLEAR');
     expect(await code(edits.preview({ ...request(name), what: `${name}==2.0` }))).toBe('FARM_EDIT_RELEASE');
-    expect(await code(edits.preview({ ...request(name), mode: 'post' }))).toBe('FARM_EDIT_MODE');
+    expect(await code(edits.preview({ ...request(name), mode: 'other' }))).toBe('FARM_EDIT_MODE');
     expect(await code(edits.preview(request(name, ['Name: other'])))).toBe('FARM_EDIT_FIELD');
     expect(await code(edits.preview(request(name, ['Requires-Dist: six>=1'])))).toBe('FARM_EDIT_NOTHING');
     await plane.database.prisma.file.updateMany({ where: { project: name }, data: { yanked: 'broken' } });
@@ -335,5 +335,41 @@ describe('a wheel that is built after edits', () => {
     const two = { ...platform, requires: ['six>=1; python_version < "3"', 'six>=2; python_version >= "3"'] };
     expect(await code(late.of(await lateOrder(name, two)))).toBe('FARM_EDIT_LATE');
     expect(await code(late.of(await lateOrder(name, { ...platform, requires: ['six>=1', 'attrs'] })))).toBe('FARM_REQUIRES_DIFFER');
+  });
+});
+
+describe('a post-release', () => {
+  const post = async (name: string, version: string, set: readonly string[]) => {
+    const asked = { what: `${name}==${version}`, mode: 'post', set: [...set], remove: [], bound: [] };
+    const preview = await edits.preview(asked);
+    const { id } = await edits.start({ ...asked, basis: preview.basis, why: 'a test', by: 'me' });
+    await deliver(id);
+    return { preview, view: await edits.view(id) };
+  };
+
+  it('is a version of its own with the same payload, says what keeps the old version, and can be edited again', async () => {
+    const name = `edited${(number += 1)}`;
+    const wheel = makeWheel({ name, version: '1.0', requiresPython: '>=3.8', requires: ['six>=1'], content: '__version__ = 1.0' });
+    await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: await filesToPublish(web.blobs, [wheel]) });
+    const first = await post(name, '1.0', ['Requires-Python: >=3.9']);
+    expect(first.preview).toMatchObject({ mode: 'post', toVersion: '1.0.post1', files: [{ filename: `${name}-1.0.post1-py3-none-any.whl` }] });
+    expect(first.preview.remarks.join()).toContain(`go on saying 1.0, because an edit changes none: ${name}.py`);
+    expect(first.preview.reach.find(({ form }) => form === `${name}==1.0`)?.sees).toBe(false);
+    expect([await filenames(name), await index.published(name, '1.0.post1')]).toEqual([[`${name}-1.0-py3-none-any.whl`], [`${name}-1.0.post1-py3-none-any.whl`]]);
+    const second = await post(name, '1.0.post1', ['Summary: again']);
+    expect(second.view).toMatchObject({ state: 'published', toVersion: '1.0.post2', files: [{ original: `${name}-1.0.post1-py3-none-any.whl` }] });
+    const respun = await edits.preview({ what: `${name}==1.0.post2`, mode: 'respin', set: ['Summary: and again'], remove: [], bound: [] });
+    expect(respun.files.map(({ filename }) => filename)).toEqual([`${name}-1.0.post2-1-py3-none-any.whl`]);
+    for (const { view } of [first, second]) {
+      const [file] = view.files;
+      const bytes = await bytesOf(file?.sha256 ?? '');
+      expect(createHash('sha256').update(bytes).digest('hex')).toBe(file?.sha256);
+      await writeFile(join(folder, file?.filename ?? ''), bytes);
+    }
+    const bin = await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']);
+    const said = await run(join(bin, 'pip'), ['install', '--no-cache-dir', '--no-deps', '--target', join(folder, name), '--index-url', `${web.url}/simple/`, name]);
+    expect(said.output).toContain(`${name}-1.0.post2`);
+    const unpacked = await run(join(bin, 'wheel'), ['unpack', '-d', join(folder, `${name}-unpacked`), join(folder, `${name}-1.0.post2-py3-none-any.whl`)]);
+    expect(unpacked.code, unpacked.output).toBe(0);
   });
 });

@@ -207,6 +207,12 @@ async function descriptorBytes(source: ByteSource, entry: ZipEntry, at: number, 
   throw new ArchiveRefused('corrupt', 'its data descriptor is missing or differs from the directory', entry.name);
 }
 
+/** The farm's own SBOM of an opened wheel, or null. */
+export async function sbomText({ archive, checked: { distInfo } }: OpenedWheel): Promise<string | null> {
+  const entry = archive.entries.find(({ name }) => name === `${distInfo}/${farmSbomPath}`);
+  return entry === undefined ? null : (await readMember(archive, entry, sbomBytesMax)).toString('utf8');
+}
+
 /** Where the payload lies, neighbours joined. */
 function rangesOf(payload: readonly PlacedPayload[]): ByteRange[] {
   const ranges: { offset: number; bytes: number }[] = [];

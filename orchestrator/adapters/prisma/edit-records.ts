@@ -20,7 +20,7 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
       if (edit.preparedAt) return;
       const source = await unchanged(prisma, edit);
       const draft = await draftEdit(ports, {
-        ...source, buildTag: edit.buildTag, operations: edit.operations as unknown as EditOperation[],
+        ...source, buildTag: edit.buildTag, toVersion: edit.toVersion, operations: edit.operations as unknown as EditOperation[],
         sourceDateEpoch: Math.floor(edit.startedAt.getTime() / 1000),
       });
       const rows = await keepWheels(ports.blobs, editId, draft);
@@ -101,7 +101,8 @@ export function originOf(edit: Edit, wheel: EditWheel): RespinOrigin {
   return {
     wheel: { name: wheel.filename, sha256: wheel.sha256 },
     original: { name: wheel.originalFilename, sha256: wheel.originalSha256 },
-    project: edit.project, version: edit.version, delivery: { mode: 'respin', buildTag: edit.buildTag },
+    project: edit.project, version: edit.version, 
+    delivery: edit.toVersion === null ? { mode: 'respin', buildTag: edit.buildTag } : { mode: 'post', version: edit.toVersion },
     editId: edit.id, operations: edit.operations as unknown as EditOperation[],
     changes: wheel.changes as unknown as FieldDiff[], why: edit.why, requestedBy: edit.requestedBy,
     approvals: edit.approvals as unknown as EditApproval[],
@@ -124,5 +125,5 @@ function publishOrder(edit: Edit, source: EditedSource, wheels: readonly EditWhe
     };
   });
   const { project, displayName, version } = source;
-  return { project, displayName, version, buildId: files[0]?.edit.buildId ?? null, files };
+  return { project, displayName, version: edit.toVersion ?? version, buildId: files[0]?.edit.buildId ?? null, files };
 }

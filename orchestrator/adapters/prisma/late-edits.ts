@@ -69,7 +69,7 @@ async function editedLate(ports: Ports, { order, edits, last, file, sibling }: L
   const operations = applied.flatMap(operationsOf);
   const { filename, sha256, metadataSha256, requiresPython } = file;
   const draft = await draftEdit(ports, {
-    project, version, buildTag: last.buildTag, sourceDateEpoch: Math.floor(last.startedAt.getTime() / 1000), operations, sdist: null,
+    project, version, buildTag: last.buildTag, toVersion: null, sourceDateEpoch: Math.floor(last.startedAt.getTime() / 1000), operations, sdist: null,
     wheels: [{ filename, sha256, metadataSha256, requiresPython, base: { filename, sha256 } }],
   });
   const [row] = await keepWheels(ports.blobs, last.id, draft);

@@ -7,7 +7,7 @@ const file = {
   filename: 'a-1.0-1-py3-none-any.whl', bytes: 12_000_000, storedBytes: 20_000, original: 'a-1.0-py3-none-any.whl', originalSha256: 'ab'.repeat(32),
 };
 const preview: EditPreview = {
-  project: 'a', version: '1.0', mode: 'respin', buildTag: 1, files: [file], remarks: ['look at this'], secondApproval: false, basis: '',
+  project: 'a', version: '1.0', mode: 'respin', buildTag: 1, toVersion: null, files: [file], remarks: ['look at this'], secondApproval: false, basis: '',
   groups: [{ filenames: [file.original], changes: [change] }],
   reach: [
     { form: 'a', kind: 'requirement', sees: true, chosen: '1.0', why: 'a fresh install takes build 1' },
@@ -17,7 +17,7 @@ const preview: EditPreview = {
 const edit: EditView = {
   id: 'e1', project: 'a', version: '1.0', mode: 'respin', buildTag: 1, state: 'published', why: 'so', requestedBy: 'me', approvals: [],
   groups: preview.groups, files: [{ ...file, sha256: 'cd'.repeat(32) }], failure: null,
-  startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:02.000Z', undoes: null, batchId: null, index: 'http://127.0.0.1:1/simple/',
+  startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:02.000Z', toVersion: null, undoes: null, batchId: null, index: 'http://127.0.0.1:1/simple/',
 };
 
 describe('previewLines', () => {

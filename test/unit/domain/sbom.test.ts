@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { Spec, Validation } from '@cyclonedx/cyclonedx-library';
 import { describe, expect, it } from 'vitest';
 import { normalizeName } from '../../../orchestrator/domain/names.ts';
-import { printSbom, pypiPurl, sbomOf } from '../../../orchestrator/domain/sbom.ts';
+import { printSbom, pypiPurl, sbomOf, withVersion } from '../../../orchestrator/domain/sbom.ts';
 import type { Component, SbomInput } from '../../../orchestrator/domain/sbom.ts';
 import { isoTime } from '../../../orchestrator/domain/utc.ts';
 
@@ -34,6 +34,11 @@ describe('the SBOM', () => {
     expect(await complaints({})).toBeNull();
     expect(await complaints({ binaries: [], known: [], buildRequirements: [], image: null, licence: null })).toBeNull();
     expect(await complaints({ timestamp: Number.NaN })).not.toBeNull();
+  });
+
+  it('under another version is what it would have been from the start', () => {
+    const renamed = withVersion(printSbom(sbomOf({ ...input, version: '1.0' })), { name: input.name, from: '1.0', to: '1.0.post1' }, input.digestOf);
+    expect(renamed).toBe(printSbom(sbomOf({ ...input, version: '1.0.post1' })));
   });
 
   it('is the same for the same input, whatever the order of its lists', () => {
