@@ -16,7 +16,7 @@ import { loadImage } from './load.ts';
 import { ownMark } from './owner.ts';
 import { imageFolder, readRecord } from './record.ts';
 import {
-  architectureOf, imageEpoch, imageKey, imagesFolder, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf,
+  architectureOf, defaultImages, imageEpoch, imageKey, imagesFolder, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf,
 } from './recipes.ts';
 import { addFile, ensureRuntime, runtimeUnits } from './runtime.ts';
 import { Slots } from './slots.ts';
@@ -252,11 +252,11 @@ async function makeOnce(name: string, options: MakeOptions, docker: Docker): Pro
 const cleaningMsMax = 1500;
 
 /**
- * Makes what is missing of the named images (all when none is named); an image that is current costs a few stats.
+ * Makes what is missing of the named images (those of the default targets when none is named); an image that is current costs a few stats.
  * @errors the first failure, once the others have ended, so that what they make is kept; the signal's reason within 2 s
  */
 export async function ensureImages(options: MakeOptions & { names: readonly string[]; docker?: Docker }): Promise<ImageRecord[]> {
-  const names = options.names.length > 0 ? options.names : [...readRecipes().keys()];
+  const names = options.names.length > 0 ? options.names : defaultImages();
   const docker = options.docker ?? new Docker();
   const makings = names.map((name) => makeOnce(name, options, docker));
   const ended = Promise.allSettled(makings);

@@ -46,7 +46,8 @@ export function planLines(plan: PlanView): string[] {
 function cellLine(cell: Static<typeof PlanCellView>, width: number): string {
   const rows = cell.rows.map((row) =>
     `${row.image}@${row.imageKey.slice(0, 12) || 'not made'} ${row.build}, test ${row.test}, ${row.floor}`);
-  const passed = cell.passed.map(({ image, why }) => `; not ${image}: ${why}`).join('');
+  const passed = [...Map.groupBy(cell.passed, ({ why }) => why)]
+    .map(([why, those]) => `; not ${those.map(({ image }) => image).join(', ')}: ${why}`).join('');
   const expected = cell.expectedMs === null ? 'no history'
     : `about ${duration(cell.expectedMs)}${cell.expectedBytes === null ? '' : `, ${size(cell.expectedBytes)}`}`;
   return `  ${cell.target.padEnd(width)}  ${(tiers[cell.tier] ?? '').padEnd(11)} ${cell.state.padEnd(10)} ${rows.join(' | ')}; ${expected}${passed}`;

@@ -8,6 +8,7 @@ import type {
   BlobInput, BuildSpec, ImageInput, Outcome, StepEvent, TestSpec,
 } from '../../../orchestrator/contract/worker.ts';
 import { placesOf } from '../../../infra/setup/places.ts';
+import { matchesGlob, type Policy } from '../../../orchestrator/domain/plan.ts';
 import { dockerBackend } from '../../../workers/backend/docker.ts';
 import { readHostNetwork, type HostNetwork } from '../../../workers/backend/host-network.ts';
 import type { Backend } from '../../../workers/backend/types.ts';
@@ -45,6 +46,8 @@ export interface InProcess {
 
 export interface InProcessOptions {
   readonly folder: string;
+  /** Holds <name>/record.json of the images; the cache's own where absent. */
+  readonly images?: string;
   /** Wraps the Docker backend, to look at what is asked of it. */
   readonly wrap?: (backend: Backend, network: HostNetwork) => Backend;
 }
@@ -52,14 +55,15 @@ export interface InProcessOptions {
 const workerId = `bench-${process.pid}`;
 export const cutoff = `${new Date().toISOString().slice(0, 19)}Z`;
 
-export async function inProcess({ folder, wrap = (backend) => backend }: InProcessOptions): Promise<InProcess> {
+export async function inProcess({
+  folder, images = join(placesOf(process.env).cache, 'images'), wrap = (backend) => backend,
+}: InProcessOptions): Promise<InProcess> {
   await mkdir(join(folder, 'scratch'), { recursive: true });
   const network = await readHostNetwork(process.env);
   const backend = wrap(dockerBackend({ docker: new Docker(), workerId, farmId: 'bench', network }), network);
   const scripts = await loadScripts();
   const fetches = fetchStore(join(folder, 'fetched'), (key) => createHash('sha256').update(key).digest('hex').slice(0,
     40));
-  const images = join(placesOf(process.env).cache, 'images');
 
   async function imageOf(name: string): Promise<ImageInput> {
     const { key, tarSha256, bytes } = JSON.parse(await readFile(join(images, name, 'record.json'),
@@ -136,7 +140,14 @@ export async function inProcess({ folder, wrap = (backend) => backend }: InProce
   };
 }
 
-/** The rows of the checkout's catalogue. */
+const readImages = async <T>(name: string): Promise<T> =>
+  JSON.parse(await readFile(join(placesOf(process.env).root, 'images', name), 'utf8')) as T;
+
+/** All rows of the checkout's catalogue. */
+export const allRows = (): Promise<readonly Row[]> => readImages<Row[]>('catalogue.json');
+
+/** The rows of the default targets, whose images set-up makes. */
 export async function catalogueRows(): Promise<readonly Row[]> {
-  return JSON.parse(await readFile(join(placesOf(process.env).root, 'images', 'catalogue.json'), 'utf8')) as Row[];
+  const { default: globs } = await readImages<Policy>('policy.json');
+  return (await allRows()).filter(({ target }) => globs.some((glob) => matchesGlob(glob, target)));
 }
