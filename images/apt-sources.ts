@@ -20,6 +20,9 @@ export function parseSources(text: string): Archive[] {
 
 const releases = /^(?:bullseye|bookworm|trixie|forky|sid|stable|oldstable|testing|unstable)$/;
 
+/** Suites that have no update suites of their own. */
+const unreleased = /^(?:forky|sid|testing|unstable)$/;
+
 /** The main and the security archive among apt's sources; undefined where apt knows no Debian. */
 export function debianArchives(archives: readonly Archive[]): { main: string; security?: string } | undefined {
   const main = archives.find((archive) => archive.suites.some((suite) => releases.test(suite)));
@@ -31,18 +34,21 @@ export function debianArchives(archives: readonly Archive[]): { main: string; se
 /**
  * The source lists to try, the fullest first: updates for all architectures, updates for the root's own
  * architecture only, the release alone. A mirror may lag behind for one architecture; signatures are always checked.
+ * A suite that is not released says until when its index holds: one that has run out is taken last, and it is said.
  */
 export function sourceLists(
   archives: { main: string; security?: string }, suite: string, own: string, keyring: string,
 ): string[] {
-  const entry = (uri: string, name: string, architecture?: string): string =>
-    `deb [signed-by=${keyring}${architecture ? ` arch=${architecture}` : ''}] ${uri} ${name} main\n`;
+  const entry = (uri: string, name: string, architecture?: string, late = ''): string =>
+    `deb [signed-by=${keyring}${late}${architecture ? ` arch=${architecture}` : ''}] ${uri} ${name} main\n`;
   const updates = (architecture?: string): string => entry(archives.main, `${suite}-updates`, architecture)
     + (archives.security ? entry(archives.security, `${suite}-security`, architecture) : '');
   const release = entry(archives.main, suite);
+  if (unreleased.test(suite)) return [release, entry(archives.main, suite, undefined, ' check-valid-until=no')];
   return [release + updates(), release + updates(own), release];
 }
 
 /** What a record may say of a source list: suites and architectures, no addresses. */
 export const suitesOf = (list: string): string[] =>
-  [...list.matchAll(/^deb \[[^\]]*?(?: arch=(\S+))?\] \S+ (\S+)/gm)].map(([, arch, suite]) => suite! + (arch ? ` (${arch})` : ''));
+  [...list.matchAll(/^deb \[[^\]]*?( check-valid-until=no)?(?: arch=(\S+))?\] \S+ (\S+)/gm)]
+    .map(([, late, arch, suite]) => suite! + (arch ? ` (${arch})` : '') + (late ? ' (though its index has run out)' : ''));

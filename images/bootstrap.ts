@@ -40,13 +40,13 @@ export async function unpackRoot(
 }
 
 /** Variables of bootstrap.sh; `folder` as the script sees it. */
-function scriptEnvironment(recipe: Recipe, folder: string): Record<string, string> {
+function scriptEnvironment(recipe: Recipe, folder: string, lists: readonly string[]): Record<string, string> {
   const architectures = readArchitectures();
   const sysroots = new Set(rowsOf(recipe.name).map((row) => architectures[row.architecture]!.debian));
   return {
     SUITE: recipe.suite, ARCHITECTURE: architectureOf(recipe).debian, PACKAGES: recipe.packages.join(','),
     SYSROOTS: [...sysroots].toSorted().join(' '), PYTHON: recipe.python, OUT: folder,
-    SOURCES: [0, 1, 2].map((n) => `${folder}/sources-${n}.list`).join(' '), SOURCE_DATE_EPOCH: String(imageEpoch),
+    SOURCES: lists.map((_, n) => `${folder}/sources-${n}.list`).join(' '), SOURCE_DATE_EPOCH: String(imageEpoch),
   };
 }
 
@@ -81,7 +81,7 @@ async function inContainer(
     say('installing mmdebstrap in the container');
     await bench.run(['sh', '-c', 'apt-get -q update && apt-get -q install -y --no-install-recommends mmdebstrap'],
       { onLine: say, environment: noninteractive });
-    const environment = Object.entries(scriptEnvironment(recipe, '/stage')).map(([name, value]) => `${name}=${value}`);
+    const environment = Object.entries(scriptEnvironment(recipe, '/stage', lists)).map(([name, value]) => `${name}=${value}`);
     await bench.run(['sh', '/stage/bootstrap.sh'], { onLine: say, environment });
     for (const name of ['root.tar', 'packages.txt', 'sources.txt']) {
       await fetchText(['cat', `/stage/${name}`], join(folder, name));
@@ -102,7 +102,7 @@ async function onHost(recipe: Recipe, folder: string, options: MakeOptions, say:
   const lists = listsFrom(texts.join('\n\n'), recipe, options.debianMirror);
   await Promise.all(lists.map((list, n) => writeFile(join(folder, `sources-${n}.list`), list)));
   await copyFile(join(imagesFolder, 'debian/bootstrap.sh'), join(folder, 'bootstrap.sh'));
-  const variables = Object.entries(scriptEnvironment(recipe, folder)).map(([name, value]) => `${name}=${value}`);
+  const variables = Object.entries(scriptEnvironment(recipe, folder, lists)).map(([name, value]) => `${name}=${value}`);
   await runCommand('env', [...variables, 'sh', join(folder, 'bootstrap.sh')], { ...signal, onLine: say });
 }
 

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import Docker from 'dockerode';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { unpackRoot } from '../../images/bootstrap.ts';
+import { loadImage } from '../../images/load.ts';
 import { ensureImages } from '../../images/make.ts';
 import { rowsOf } from '../../images/recipes.ts';
 import type { Recipe } from '../../images/types.ts';
@@ -39,8 +40,8 @@ beforeAll(async () => {
   inDocker('start', '-a', container);
   inDocker('commit', '-c', `ENV PATH=${opt}:/usr/local/bin:/usr/bin:/bin`, container, reference);
   inDocker('rm', container);
-  inDocker('rmi', '--no-prune', raw);
-  await ensureImages({ names: [name], cacheFolder: folder, docker, from: { [name]: reference } });
+  const [record] = await ensureImages({ names: [name], cacheFolder: folder, docker, from: { [name]: reference } });
+  await loadImage(record!, docker);
   farm = await inProcess({ folder: join(folder, 'farm'), images: join(folder, 'images') });
 }, 10 * 60_000);
 

@@ -61,6 +61,7 @@ export const animals = {
   pure: behaves('zoo-pure', 'return wheel(folder, "zoo-pure")'),
   cExtension: extension('zoo-c-extension', goodSource('c'), false),
   compileError: extension('zoo-compile-error', '#include <Python.h>\n\nint broken(void) {\n  return not_declared_anywhere;\n}\n', false),
+  failsOnArmv7l: extension('zoo-fails-on-armv7l', `#if defined(__arm__)\n#error 32-bit ARM is not for us\n#endif\n${goodSource('arm')}`, false),
   missingHeader: extension('zoo-missing-header', '#include <yaml.h>\nint x;\n', false),
   swallowedError: extension('zoo-swallowed-error', '#include <Python.h>\nint broken(void) { return not_declared; }\n', true),
   brokenPyproject: { name: 'zoo-broken-pyproject', files: { 'pyproject.toml': '[build-system\nrequires = [\n' } },

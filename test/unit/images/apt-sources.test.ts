@@ -45,3 +45,9 @@ it('tries updates for all, then for the own architecture, then the release alone
   ]);
   for (const line of lists.join('').trim().split('\n')) expect(line).toMatch(/^deb \[signed-by=\/k\.gpg/);
 });
+
+it('takes the index of an unreleased suite that has run out last, still signed, and says so', () => {
+  const lists = sourceLists({ main: 'http://m/debian', security: 'http://s/security' }, 'forky', 'amd64', '/k.gpg');
+  expect(lists.map(suitesOf)).toEqual([['forky'], ['forky (though its index has run out)']]);
+  expect(lists[1]).toBe('deb [signed-by=/k.gpg check-valid-until=no] http://m/debian forky main\n');
+});
