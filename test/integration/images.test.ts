@@ -112,3 +112,16 @@ describe('the wheel imports in the test image', () => {
     expect(said).toMatch(/^&lt;a&gt; .*_speedups\.cpython-/);
   });
 });
+
+/** The Debian releases that have CPython 3.13, from the oldest: glibc 2.41 and newer. */
+const releases = ['test-debian-trixie-amd64', 'test-debian-forky313-amd64', 'test-debian-sid313-amd64'];
+
+describe('the x86_64 wheel of CPython 3.13 imports on three Debian releases', () => {
+  it.each(releases)('%s', { timeout: 5 * minute }, async (name) => {
+    const [record] = await ensureImages({ names: [name], cacheFolder, docker });
+    const out = join(folder, 'cp313-manylinux_x86_64');
+    const said = inSealed(await loadImage(record!, docker), out, (container) =>
+      inDocker(['exec', container, '/usr/bin/python3', '-c', importIt, `/work/in/${readdirSync(out)[0]!}`])).toString();
+    expect(said).toMatch(/^&lt;a&gt; .*_speedups\.cpython-313-/);
+  });
+});

@@ -64,6 +64,8 @@ def machine_of(description):
 
 def is_foreign(description):
     """False where what is compiled for the target starts on the build machine too."""
+    if description.get("interpreter"):  # the target's own, in an image of the target's machine
+        return False
     return description["expect"]["libc"] != "glibc" or machine_of(description) != platform.machine()
 
 
@@ -141,7 +143,9 @@ def install_persona(order, description):
 
 
 def cross_environment(order, description):
-    """Writes everything; answers the variables that point to it."""
+    """Writes everything; answers the variables that point to it. Nothing is crossed where the image has the target's interpreter."""
+    if description.get("interpreter"):
+        return {}
     install_persona(order, description)
     bin_folder = os.path.dirname(description["environment"]["CC"])
     build = {"CC_FOR_BUILD": f"{bin_folder}/build-cc", "CXX_FOR_BUILD": f"{bin_folder}/build-c++",
