@@ -42,6 +42,8 @@ export interface Catalogue {
   /** Targets of the grid that no row serves, each with the cause. */
   unsupported(): Promise<readonly UnservedTarget[]>;
   image(name: string, key: string): Promise<{ name: string; key: string; tarSha256: string; bytes: number }>;
+  /** The image of a tool of the farm, `git`, as it was made last; null where it is not on this farm. */
+  tool(name: 'git'): Promise<{ name: string; key: string; tarSha256: string; bytes: number } | null>;
 }
 
 /**
@@ -316,6 +318,11 @@ export interface Sources {
     readonly kind: 'folder' | 'file'; readonly filename: string; readonly sha256: string; readonly epoch: number;
     readonly body: AsyncIterable<Uint8Array>;
   }): Promise<SourceView>;
+  /**
+   * A repository at the commit that its ref names now; its sdist is made in the background, once for each commit.
+   * @errors FARM_REPOSITORY_*, FARM_REF_UNKNOWN, FARM_TAG_MOVED
+   */
+  addGit(what: string): Promise<SourceView>;
   view(id: string): Promise<SourceView>;
   /** Sources whose sdist is being made, the newest first. */
   making(): Promise<readonly SourceView[]>;

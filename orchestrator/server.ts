@@ -16,6 +16,7 @@ import { prismaImports } from './adapters/imports.ts';
 import { imageMaker } from './adapters/image-maker.ts';
 import { githubSignIn } from './adapters/github-sign-in.ts';
 import { startHooks } from './adapters/hooks.ts';
+import { gitRemote } from './adapters/git-remote.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { indexStatements } from './adapters/index-statements.ts';
 import { indexYanks } from './adapters/index-yank.ts';
@@ -71,10 +72,11 @@ const upstream = lateUpstream(async () => {
 });
 const pages = pageCache({ databaseUrl: config.databaseUrl, folder: join(config.home, 'pages'), planeId: randomUUID(), log: say });
 const workflows = temporalWorkflows(config.temporalAddress, config.sdistPool);
+const git = gitRemote();
 const ports: BuildPorts = {
   database, changes, blobs, workflows, catalogue, images, clock, resolve: { blobs, upstream, sdists: new Map() },
   records: prismaRecords({ database, changes, blobs }),
-  builder: `wheelfarm ${version}`, recipes: join(config.home, 'recipes'), index: `${config.url}/simple/`,
+  builder: `wheelfarm ${version}`, recipes: join(config.home, 'recipes'), index: `${config.url}/simple/`, git, githubUrl: config.githubUrl,
 };
 const builds = prismaBuilds(ports);
 const edits = prismaEdits({
@@ -139,6 +141,7 @@ async function close(): Promise<void> {
   await app.close();
   await pages.stop();
   await workflows.close();
+  await git.close();
   await changes.close();
   await database.close();
 }

@@ -64,7 +64,7 @@ export async function openCell(ports: OpenPorts): Promise<OpenCell> {
   say('unpacking the sdist, making the build environment');
   const options = inputs.options as BuildOptions | undefined;
   const { buildSystem } = await step(ports, inputs,
-    { box, command: prepareCommand(source.filename, target, options?.patches), judge: judgePrepare });
+    { box, command: prepareCommand(source.filename, target, { patches: options?.patches }), judge: judgePrepare });
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
   // Its commands are part of the script that does the step again.
   const hook = { buildSystem, target, sourceDateEpoch, options };

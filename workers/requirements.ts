@@ -21,18 +21,29 @@ export const bundleBytesMax = 1024 ** 3;
 
 type Sourced = BuildSpec | SdistSpec;
 
-/** Puts the farm's scripts, the source and fetched wheels into a box. */
-async function putIn(box: Box, scope: Scope<Sourced>, file: string, bundle: string | null): Promise<void> {
+/** What is built from: the input of the spec, or a clone of it that this worker has made. */
+export interface GivenSource {
+  readonly blob: BlobInput;
+  readonly file: string;
+  /** Folder of the project in it; empty for its root. */
+  readonly subdirectory: string;
+  /** Programs that the backend may need, by their names in `place.tools`. */
+  readonly tools: readonly { readonly name: string; readonly file: string }[];
+}
+
+/** Puts the farm's scripts, the source, tools and fetched wheels into a box. */
+async function putIn(box: Box, scope: Scope<Sourced>, { blob, file, tools }: GivenSource, bundle: string | null): Promise<void> {
   await box.put([
     ...scope.ports.scripts,
-    { path: inputPath(scope.spec.source.filename), bytes: { file } },
+    { path: inputPath(blob.filename), bytes: { file } },
+    ...tools.map((tool) => ({ path: `${place.tools}/${tool.name}`, bytes: { file: tool.file }, mode: 0o755 })),
     ...(bundle === null ? [] : [{ path: place.bundle, bytes: { file: bundle } }]),
   ]);
 }
 
 /** Fetches in a box of its own, or takes what a cell with the same requirements has fetched. */
 async function fetchOnce(
-  scope: Scope<Sourced>, key: readonly string[], order: FetchOrder, source: { blob: BlobInput; file: string } | null,
+  scope: Scope<Sourced>, key: readonly string[], order: FetchOrder, source: Pick<GivenSource, 'blob' | 'file'> | null,
 ): Promise<Fetched> {
   let fetchedHere = false;
   const fetched = await scope.ports.fetches.get(JSON.stringify(key), scope.signal, async (file) => {
@@ -66,20 +77,21 @@ export interface Environment {
  * A sealed box with the source unpacked and everything installed that the project asks for: build-system.requires, and
  * what its hook adds. A hook that adds nothing costs no second fetch.
  */
-export async function environmentOf(scope: Scope<Sourced>, target: string | null): Promise<Environment> {
+export async function environmentOf(scope: Scope<Sourced>, target: string | null, given?: GivenSource): Promise<Environment> {
   const { spec } = scope;
-  const file = await scope.lease.input(spec.source);
+  const source = given ?? await inputOf(scope);
+  const { blob, subdirectory } = source;
   const { image, cutoff } = spec;
   const own = ownInterpreter(spec);
   const options = spec.kind === 'build' ? optionsOf(spec) : undefined;
   const tools = options?.tools ?? [];
-  const first = await fetchOnce(scope, ['requires', image.key, spec.source.sha256, cutoff, ...own, ...tools],
-    { sdist: spec.source.filename, requirements: tools, interpreterOf: null, buildsFor: target, cutoff }, { blob: spec.source, file });
+  const first = await fetchOnce(scope, ['requires', image.key, blob.sha256, subdirectory, cutoff, ...own, ...tools],
+    { sdist: blob.filename, subdirectory, requirements: tools, interpreterOf: null, buildsFor: target, cutoff }, source);
   const box = await scope.open(image, 'sealed');
-  await putIn(box, scope, file, first.bundle);
-  const { buildSystem } = await scope.step(box, prepareCommand(spec.source.filename, target, options?.patches), judgePrepare);
+  await putIn(box, scope, source, first.bundle);
+  const { buildSystem } = await scope.step(box, prepareCommand(blob.filename, target, { patches: options?.patches, subdirectory }), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
-  const hook = { buildSystem, target, sourceDateEpoch: spec.sourceDateEpoch, options };
+  const hook = { buildSystem, target, subdirectory, sourceDateEpoch: spec.sourceDateEpoch, options };
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);
@@ -108,6 +120,12 @@ async function addTargetHeaders(
   if (added.length === 0 || fetched.bundle === null) return [];
   await box.put([{ path: place.targetBundle, bytes: { file: fetched.bundle } }]);
   return added;
+}
+
+async function inputOf({ spec, lease }: Scope<Sourced>): Promise<GivenSource> {
+  const blob = spec.source;
+  if (blob === undefined) throw new Error('the spec names no source');
+  return { blob, file: await lease.input(blob), subdirectory: '', tools: [] };
 }
 
 /** Fetches and installs what the hook asks for beside what is there; answers the files that came. */

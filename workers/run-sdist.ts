@@ -1,13 +1,15 @@
-/** Activity `sdist`: makes the sdist of a folder, with the project's own backend, in a sealed box. */
+/** Activity `sdist`: makes the sdist of a folder or a clone, with the project's own backend, in a sealed box. */
 import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
-import type { SdistOutcome, SdistSpec } from '../orchestrator/contract/worker.ts';
+import type { GitSpec, SdistOutcome, SdistSpec } from '../orchestrator/contract/worker.ts';
 import { delivered } from './delivery.ts';
 import { digestOf } from './input-cache.ts';
 import { environmentOf, prepareSealed } from './requirements.ts';
+import type { GivenSource } from './requirements.ts';
 import { inLease } from './scope.ts';
 import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
 import { place } from './steps/box-layout.ts';
+import { cloneCommand, judgeClone } from './steps/clone.ts';
 import { judgeSdist, sdistCommand } from './steps/sdist.ts';
 
 type Order = { readonly sourceId: string };
@@ -30,13 +32,36 @@ export function runSdist(ports: WorkerPorts, delivery: Delivery, { sourceId }: O
 
 async function sdistInScope(scope: Scope<SdistSpec>): Promise<SdistOutcome> {
   const { spec } = scope;
+  const cloned = spec.git ? await clone(scope, spec.git) : null;
   prepareSealed(scope, spec.image);
-  const { box, buildSystem } = await environmentOf(scope, null);
+  const { box, buildSystem } = await environmentOf(scope, null, cloned?.source);
+  const sourceDateEpoch = cloned?.git.commitTime ?? spec.sourceDateEpoch;
   const { sdist } = await scope.step(box,
-    sdistCommand({ buildSystem, sourceDateEpoch: spec.sourceDateEpoch }), judgeSdist);
+    sdistCommand({ buildSystem, sourceDateEpoch, subdirectory: spec.git?.subdirectory ?? '' }), judgeSdist);
   const file = join(scope.folder, 'sdist');
   await box.take(`${place.out}/${sdist}`, file, limits.sdistBytesMax);
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);
-  return { kind: 'sdist', state: 'succeeded', sdist: { sha256, filename: sdist, bytes } };
+  return { kind: 'sdist', state: 'succeeded', sdist: { sha256, filename: sdist, bytes }, ...(cloned ? { git: cloned.git } : {}) };
+}
+
+type Cloned = { readonly source: GivenSource; readonly git: NonNullable<Extract<SdistOutcome, { state: 'succeeded' }>['git']> };
+
+/**
+ * Clones in a box with network and takes the clone out as one tar, and git itself: backends ask it for the version and
+ * for the list of files, and build images have none. It is one program; what it links to is in every image.
+ */
+async function clone(scope: Scope<SdistSpec>, spec: GitSpec): Promise<Cloned> {
+  const box = await scope.open(spec.image, 'fetch');
+  await box.put([...scope.ports.scripts]);
+  const { commit, commitTime, submodules } = await scope.step(box, cloneCommand(spec), judgeClone);
+  const [file, git] = [join(scope.folder, 'source.tar'), join(scope.folder, 'git')];
+  await box.take(place.clone, file, 2 * limits.cloneBytesMax);
+  await box.take('/usr/bin/git', git, limits.cloneBytesMax);
+  await box.close();
+  const { sha256, bytes } = await digestOf(file);
+  return {
+    source: { blob: { sha256, filename: 'source.tar', bytes }, file, subdirectory: spec.subdirectory, tools: [{ name: 'git', file: git }] },
+    git: { commit, commitTime, submodules },
+  };
 }

@@ -260,7 +260,7 @@ const limitsOf = (kind: 'sealed' | 'fetch', spec: AnySpec): CellLimits =>
 function contextOf(spec: AnySpec, { step, msMax }: StepCommand): StepContext {
   return {
     step, limits: spec.limits, target: spec.kind === 'sdist' ? '' : spec.target,
-    what: spec.kind === 'sdist' ? spec.source.filename : `${spec.project}==${spec.version}`,
+    what: spec.kind === 'sdist' ? spec.source?.filename ?? spec.git?.url ?? '' : `${spec.project}==${spec.version}`,
     msMax: step === 'fetch' ? msMax : Math.min(msMax, spec.limits.stepMsMax),
   };
 }

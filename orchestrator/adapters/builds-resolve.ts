@@ -1,7 +1,7 @@
 import { fail, FarmError } from '../domain/failure.ts';
 import { parseSdistFilename, parseWheelFilename } from '../domain/filename.ts';
 import { normalizeName, parseName } from '../domain/names.ts';
-import type { PlanSource, Policy, PolicyLine } from '../domain/plan.ts';
+import type { GitOrigin, PlanSource, Policy, PolicyLine } from '../domain/plan.ts';
 import { compareVersions, newestVersion, parseVersion, type Version } from '../domain/version.ts';
 import type { BlobStore, Upstream, UpstreamFileView, UpstreamProject } from '../ports.ts';
 import { readSdist, type Sdist } from './archive/sdist.ts';
@@ -28,6 +28,7 @@ export interface GivenSdist {
   readonly sha256: string;
   readonly filename: string;
   readonly epoch: number;
+  readonly git?: GitOrigin;
 }
 
 export interface ResolvePorts {
@@ -78,7 +79,7 @@ export async function resolveSdist(
     displayName: /^Name:[ \t]*(\S+)[ \t]*$/m.exec(sdist.pkgInfo)?.[1] ?? sdist.name,
     requiresPython: sdist.core.requiresPython,
     source: {
-      origin: given.origin, sdistSha256: given.sha256, sdistFilename: given.filename, sdistBytes: sdist.bytes,
+      origin: given.origin, ...(given.git ? { git: given.git } : {}), sdistSha256: given.sha256, sdistFilename: given.filename, sdistBytes: sdist.bytes,
       sourceDateEpoch: Math.max(earliestEpoch, given.epoch > earliestEpoch ? given.epoch : sdist.newestMtime),
       hasNativeSource: sdist.hasNativeSource,
       upstreamPure: wheels.some((filename) => filename.endsWith('-none-any.whl')),

@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto';
 import type { SourceView } from '../contract/api.ts';
 import { limits } from '../contract/limits.ts';
 import { fail, failure, FarmError } from '../domain/failure.ts';
-import type { BlobStore, Sources, Workflows } from '../ports.ts';
+import { parseGitWhat } from '../domain/repository.ts';
+import type { GitRemote } from '../github-ports.ts';
+import type { BlobStore, Images, Sources, Workflows } from '../ports.ts';
+import { mustBeMade } from './builds-images.ts';
 import { resolveSdist, type GivenSdist, type ResolvePorts } from './builds-resolve.ts';
 import type { Changes } from './prisma/changes.ts';
 import type { Source } from './prisma/client/client.ts';
 import type { Database } from './prisma/database.ts';
+import { gitOriginOf, movedTag, raiseAlert } from './prisma/git-sources.ts';
 import { asFailure } from './prisma/rows.ts';
 import { sourceView } from './prisma/views.ts';
 
@@ -16,9 +20,16 @@ export interface SourcePorts {
   readonly blobs: BlobStore;
   readonly workflows: Workflows;
   readonly resolve: ResolvePorts;
+  readonly git: GitRemote;
+  /** Makes the image with git when a repository is first cloned; absent where every image is there from the start. */
+  readonly images?: Images;
+  /** Address of the farm's GitHub. */
+  readonly githubUrl: string;
 }
 
 const waitPollMs = 1000;
+/** The image in which repositories are cloned. */
+const gitImage = 'git-debian-bookworm';
 const makingMax = 100;
 
 /** Port Sources: an sdist file is ready at once, the sdist of a folder is made by a workflow. */
@@ -45,6 +56,7 @@ export function prismaSources(ports: SourcePorts): Sources {
       if (kind === 'folder') await startMaking(ports, source.id);
       return viewOf(source);
     },
+    addGit: async (what) => viewOf(await addGit(ports, what)),
     view: async (id) => viewOf(await findSource(ports, id)),
     making: async () => Promise.all((await prisma.source.findMany({
       where: { state: 'making' }, orderBy: { createdAt: 'desc' }, take: makingMax,
@@ -57,6 +69,42 @@ export function prismaSources(ports: SourcePorts): Sources {
       });
     },
   };
+}
+
+/**
+ * Finds the commit of a repository and has its sdist made. What was made of that commit before is taken again, so that
+ * one commit is one sdist.
+ * @errors FARM_REPOSITORY_ADDRESS, FARM_REPOSITORY_*, FARM_REF_UNKNOWN; FARM_TAG_MOVED, which is also an alert
+ */
+async function addGit(ports: SourcePorts, text: string): Promise<Source> {
+  const { database: { prisma } } = ports;
+  const parsed = parseGitWhat(text, ports.githubUrl);
+  if (!parsed.ok) return fail('FARM_REPOSITORY_ADDRESS', 'plan', { what: parsed.error.what, why: parsed.error.why });
+  const { subdirectory } = parsed.value;
+  const { url, ref, commit } = await ports.git.locate(parsed.value);
+  const moved = await movedTag(prisma, { url, ref, commit, subdirectory });
+  if (moved) {
+    await raiseAlert(prisma, { key: `tag ${url} ${ref} ${subdirectory} ${commit}`, repository: url, failure: moved });
+    throw new FarmError(moved);
+  }
+  if (ports.images) mustBeMade(ports.images, (await ports.images.states([gitImage])).filter(({ state }) => state !== 'made'));
+  const made = await prisma.$transaction(async (tx) => {
+    await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`${url} ${commit} ${subdirectory}`}, 0))`;
+    const known = { gitUrl: url, gitRef: ref, gitCommit: commit, subdirectory };
+    const before = await tx.source.findFirst({ where: { ...known, state: { in: ['ready', 'making'] } }, orderBy: { createdAt: 'asc' } });
+    if (before) return { source: before, isNew: false };
+    const name = `${url.split('/').at(-1) ?? 'repository'}${subdirectory === '' ? '' : `#${subdirectory}`}@${ref?.replace(/^refs\/(tags|heads)\//, '') ?? commit.slice(0, 12)}`;
+    const data = { id: randomUUID(), kind: 'git', sha256: '', filename: name, bytes: 0n, sourceDateEpoch: 0, ...known };
+    // The same commit under another name has its sdist already, unless what was asked for is a tag: it says a version.
+    const twin = ref?.startsWith('refs/tags/') ? null : await tx.source.findFirst({
+      where: { gitUrl: url, gitCommit: commit, subdirectory, state: 'ready' }, orderBy: { createdAt: 'asc' },
+    });
+    const { sdistSha256 = null, sdistFilename = null, sourceDateEpoch = 0, submodules = null } = twin ?? {};
+    const taken = twin ? { sdistSha256, sdistFilename, sourceDateEpoch, ...(submodules ? { submodules } : {}) } : {};
+    return { source: await tx.source.create({ data: { ...data, ...taken, state: twin ? 'ready' : 'making' } }), isNew: twin === null };
+  });
+  if (made.isNew) await startMaking(ports, made.source.id);
+  return made.source;
 }
 
 /** Where Temporal does not answer now the sweeper starts the workflow later. */
@@ -85,7 +133,9 @@ export async function sdistOfSource(ports: SourcePorts, id: string): Promise<Giv
   if (source.state !== 'ready' || !sha256 || !filename) {
     throw new FarmError(asFailure(source.failure) ?? failure('FARM_INTERNAL', 'sdist', { why: `source ${id} has no sdist` }));
   }
-  return { origin: source.kind === 'folder' ? 'folder' : 'file', sha256, filename, epoch: source.sourceDateEpoch };
+  const git = gitOriginOf(source);
+  const origin = git ? 'git' : source.kind === 'folder' ? 'folder' : 'file';
+  return { origin, ...(git ? { git } : {}), sha256, filename, epoch: source.sourceDateEpoch };
 }
 
 function nextChange(changes: Changes, id: string): Promise<void> {

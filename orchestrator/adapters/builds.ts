@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildRequest, BuildView } from '../contract/api.ts';
 import { fail } from '../domain/failure.ts';
-import type { Builds, Catalogue, Clock, Images, Records } from '../ports.ts';
+import type { Builds, Catalogue, Clock, Records } from '../ports.ts';
 import { mustBeMade } from './builds-images.ts';
 import { draftPlan, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
 import { resolveSdist, resolveWhat } from './builds-resolve.ts';
@@ -13,8 +13,6 @@ import { buildViews } from './prisma/views.ts';
 
 export interface BuildPorts extends SourcePorts {
   readonly catalogue: Catalogue;
-  /** Makes images that a build needs first; absent where every image is there from the start. */
-  readonly images?: Images;
   readonly clock: Clock;
   readonly records: Records;
   /** `wheelfarm 0.1.0`: part of every attempt key. */

@@ -94,6 +94,10 @@ export function fileCatalogue({ imagesFolder, cacheFolder, blobs, pool }: Catalo
       const lines = await readJson<readonly UnsupportedLine[]>('unsupported.json').catch(absent([]));
       return expandUnsupported(lines, new Set((await rows()).map(({ target }) => target)));
     },
+    async tool(name) {
+      const made = [...(await images()).values()].find((image) => image.name.startsWith(`${name}-`));
+      return made ? this.image(made.name, made.key) : null;
+    },
     async image(name, key) {
       await images();
       const found = await pool.query<{ tar_sha256: string; bytes: string }>(

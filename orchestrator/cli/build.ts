@@ -16,7 +16,7 @@ export const command: Command = {
   help: [
     'Builds a release for the default targets, tests, signs and publishes it, and says what is covered and what is not.',
     'Starts the farm when it is not up. Ctrl-C cancels the build.', '',
-    '  WHAT            name, name==version, a folder, or an sdist file',
+    '  WHAT            name, name==version, owner/repo[@ref][#folder], a git address, a folder, or an sdist file',
     '  --targets GLOB  these targets instead, for example "cp313-*" or cp311-manylinux_aarch64; "*" is the whole grid',
     '  --recipe FILE   a recipe (TOML or JSON) over the project’s own options; docs/project-options.md',
     '  --json          the last line is one object {project, version, index, cells: […]}',

@@ -6,6 +6,7 @@ import type { BuildRequest, SourceView } from '../contract/api.ts';
 import { FarmError, failure, type Failure } from '../domain/failure.ts';
 import type { ApiClient } from './api-client.ts';
 import { readArguments, wrongUse } from './arguments.ts';
+import { withImages } from './images.ts';
 import { packSource, readWhat } from './source.ts';
 import { size } from './table.ts';
 
@@ -49,7 +50,7 @@ export async function requestOf(
   };
   if (what.kind === 'name') return { what: what.what, ...request };
   try {
-    const source = await send(client, what, say, signal);
+    const source = what.kind === 'git' ? await withImages({ client, err: process.stderr, signal }, () => cloned(client, what.what, say)) : await send(client, what, say, signal);
     return { what: '', source: (await sdistMade(client, source, say, signal)).id, ...request };
   } catch (error) {
     throw signal.aborted ? new FarmError(failure('FARM_CANCELLED', 'sdist', { who: 'Ctrl-C' })) : error;
@@ -63,6 +64,12 @@ async function recipeOf(path: string): Promise<{ name: string; text: string }> {
   } catch (error) {
     throw wrongUse(`--recipe ${path}: ${(error as Error).message}`);
   }
+}
+
+async function cloned(client: ApiClient, what: string, say: (line: string) => void): Promise<SourceView> {
+  const source = await client.post<SourceView>('/sources/git', { what });
+  if (source.git) say(`${source.git.url} ${source.git.ref ?? ''} is at ${source.git.commit}`.replace('  ', ' '));
+  return source;
 }
 
 async function send(

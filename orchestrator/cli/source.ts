@@ -11,6 +11,7 @@ import { createGzip } from 'node:zlib';
 import tar from 'tar-stream';
 import { limits } from '../contract/limits.ts';
 import { fail } from '../domain/failure.ts';
+import { looksLikeGit } from '../domain/repository.ts';
 
 const command = promisify(execFile);
 const earliest = 315_532_800; // 1980-01-01: ZIP can express nothing before
@@ -18,10 +19,11 @@ const earliest = 315_532_800; // 1980-01-01: ZIP can express nothing before
 /** What WHAT means: a name on the index, or something on this machine that is uploaded first. */
 export type What =
   | { readonly kind: 'name'; readonly what: string }
+  | { readonly kind: 'git'; readonly what: string }
   | { readonly kind: 'file' | 'folder'; readonly path: string };
 
 /**
- * Tells a name from a path: what exists as a folder or as a file with an sdist's ending is a path.
+ * Tells a name, a path and a repository apart: what exists as a folder or as a file is a path.
  * @errors FARM_WHAT_UNCLEAR
  */
 export async function readWhat(text: string): Promise<What> {
@@ -30,6 +32,7 @@ export async function readWhat(text: string): Promise<What> {
   const looksLikePath = /[\\/]/.test(text) || /\.(tar\.gz|zip)$/.test(text) || text === '.';
   if (found?.isDirectory() && looksLikePath) return { kind: 'folder', path };
   if (found?.isFile() && looksLikePath) return { kind: 'file', path };
+  if (!found && looksLikeGit(text)) return { kind: 'git', what: text };
   if (looksLikePath) fail('FARM_FOLDER_UNREADABLE', 'plan', { folder: text, why: 'it is not there' });
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*(\s*==\s*[A-Za-z0-9.!+_-]+)?$/.test(text)) fail('FARM_WHAT_UNCLEAR', 'plan', { what: text });
   return { kind: 'name', what: text.replace(/\s+/g, '') };

@@ -5,6 +5,7 @@
  *   GET    /api/status                           StatusView
  *   PUT    /api/sources/:sha256?kind&filename&epoch   bytes -> SourceView (kind folder | file)
  *   GET    /api/sources                          SourceView[] whose sdist is being made
+ *   POST   /api/sources/git                      {what} -> SourceView, of a repository at the commit that is there now
  *   GET    /api/sources/:id                      SourceView
  *   POST   /api/sources/:id/cancel               -> 202, ends the making of an sdist
  *   POST   /api/plans                            BuildRequest -> PlanView            (starts nothing)
@@ -66,6 +67,12 @@ export const CellView = Type.Object({
 });
 export type CellView = Static<typeof CellView>;
 
+/** Where a release was cloned from. `ref` is a full name; null where a commit was asked for. */
+export const GitView = Type.Object({
+  url: Type.String(), ref: Type.Union([Type.String(), Type.Null()]), commit: Type.String(), subdirectory: Type.String(),
+});
+export type GitView = Static<typeof GitView>;
+
 export const BuildView = Type.Object({
   id: Type.String(), project: Type.String(), displayName: Type.String(), version: Type.String(),
   planSha256: Type.String(), state: Type.String(),
@@ -76,6 +83,7 @@ export const BuildView = Type.Object({
   unsupported: Type.Optional(Type.Array(Type.Object({ option: Type.String(), why: Type.String() }))),
   failure: Type.Union([FailureShape, Type.Null()]),
   upstreamFiles: Type.Array(Type.String()),
+  git: Type.Optional(GitView),
   /** Filenames of this release on the farm's index. */
   published: Type.Array(Type.String()),
   sdist: BlobInput,
@@ -124,8 +132,14 @@ export const PlanView = Type.Object({
 });
 export type PlanView = Static<typeof PlanView>;
 
+export const GitSourceRequest = Type.Object({
+  /** `owner/repo[@ref][#subdir]` or an https address with the same ends. */
+  what: Type.String({ minLength: 1, maxLength: 800 }),
+});
+
 export const SourceView = Type.Object({
   id: Type.String(), kind: Type.String(), state: Type.String(), filename: Type.String(), bytes: Type.Integer(),
+  git: Type.Optional(GitView),
   sdist: Type.Union([BlobInput, Type.Null()]), failure: Type.Union([FailureShape, Type.Null()]),
 });
 export type SourceView = Static<typeof SourceView>;

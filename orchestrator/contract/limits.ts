@@ -19,6 +19,26 @@ export const limits = {
   wheelMembersMax: 50_000,
   folderBytesMax: 512 * MiB,
 
+  // repositories
+  /** A clone with its history: twice this and its checkout fit into a cell's work folder. */
+  cloneBytesMax: 768 * MiB,
+  cloneMsMax: 10 * minute,
+  submodulesMax: 50,
+  gitRefsBytesMax: 64 * MiB,
+  /** Pages of 100 that are read of one list. */
+  githubPagesMax: 20,
+  /** Source: GitHub takes 65,535 characters of a check run's summary and of a comment. */
+  githubTextMax: 65_000,
+  /** Source: GitHub sends at most 25 MB; what is read here is far smaller. */
+  webhookBytesMax: 4 * MiB,
+  pollMs: 5 * minute,
+  /** A repository that does not answer is asked less often, at most so seldom. */
+  pollMsMax: 60 * minute,
+  pollsAtOnce: 4,
+  /** Of the tags that name versions, the newest so many are looked at. */
+  tagsWatchedMax: 200,
+  triggerRetryMsMax: 24 * 60 * minute,
+
   // a sealed cell
   cellMemoryBytes: 3 * GiB,
   /** tmpfs work folder; counted with the container's memory. */

@@ -100,12 +100,23 @@ export const TestSpec = Type.Object({
 });
 export type TestSpec = Static<typeof TestSpec>;
 
-/** Makes the sdist of a folder. `source` is a .tar.gz of the folder. */
+/** A repository at one commit. No credential: what needs one is not cloned. */
+export const GitSpec = Type.Object({
+  url: Type.String(), commit: Type.String({ pattern: '^[0-9a-f]{40}$' }),
+  /** Folder of the project; empty for the root. */
+  subdirectory: Type.String(),
+  /** An image with git, in which it is cloned. */
+  image: ImageInput,
+});
+export type GitSpec = Static<typeof GitSpec>;
+
+/** Makes the sdist of a folder: `source` is a .tar.gz of it, or `git` says what to clone. */
 export const SdistSpec = Type.Object({
   kind: Type.Literal('sdist'),
   attemptId: Type.String(),
   image: ImageInput,
-  source: BlobInput,
+  source: Type.Optional(BlobInput),
+  git: Type.Optional(GitSpec),
   sourceDateEpoch: Count,
   cutoff: Type.String(),
   limits: LimitsShape,
@@ -193,7 +204,15 @@ export const TestOutcome = Type.Union([
 export type TestOutcome = Static<typeof TestOutcome>;
 
 export const SdistOutcome = Type.Union([
-  Type.Object({ kind: Type.Literal('sdist'), state: Type.Literal('succeeded'), sdist: BlobInput }),
+  Type.Object({ kind: Type.Literal('sdist'), state: Type.Literal('succeeded'), sdist: BlobInput,
+    /** Of a clone: what was checked out. */
+    git: Type.Optional(Type.Object({
+      commit: Type.String({ pattern: '^[0-9a-f]{40}$' }), commitTime: Count,
+      submodules: Type.Array(Type.Object({
+        path: Type.String({ maxLength: 400 }), url: Type.String({ maxLength: 400 }), commit: Type.String({ pattern: '^[0-9a-f]{40}$' }),
+      }), { maxItems: 200 }),
+    })),
+  }),
   Type.Object({ kind: Type.Literal('sdist'), state: Type.Literal('failed'), failure: FailureShape }),
   Type.Object({ kind: Type.Literal('sdist'), state: Type.Literal('cancelled') }),
 ]);

@@ -1,4 +1,5 @@
 import type { Card } from './failure.ts';
+import { repositoryCards } from './repository-cards.ts';
 
 const card = (blame: Card['blame'], retry: Card['retry'], http: number, says: string, next: string): Card =>
   ({ blame, retry, http, says, next });
@@ -7,7 +8,7 @@ const card = (blame: Card['blame'], retry: Card['retry'], http: number, says: st
 export const cards = {
   // what was asked for
   FARM_WHAT_UNCLEAR: card('project', 'never', 400, 'I do not understand what to build: {what}.',
-    'Give name==version, a folder, or an sdist file (.tar.gz or .zip).'),
+    'Give name==version, owner/repo, a folder, or an sdist file (.tar.gz or .zip).'),
   FARM_PROJECT_UNKNOWN: card('project', 'never', 404, 'The index has no project named {project}.',
     'Check the spelling; the name is matched as pip does.'),
   FARM_VERSION_UNKNOWN: card('project', 'never', 404, '{project} has no version {version}; the newest is {newest}.',
@@ -196,6 +197,7 @@ export const cards = {
     'Nothing was published. Tell the index or the project; do not use the file.'),
   FARM_IMPORT_ATTESTATION: card('world', 'never', 422, 'The attestation of {file} does not hold: {why}.',
     'Nothing was published. Tell the index or the project; do not use the file.'),
+  ...repositoryCards,
   // the API and the command line
   FARM_NOT_FOUND: card('project', 'never', 404, 'There is no {thing}.', 'Check the address or the name.'),
   FARM_UNAUTHORIZED: card('project', 'never', 401, 'This needs somebody who is signed in, or a token of the farm.',

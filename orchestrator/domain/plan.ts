@@ -32,9 +32,21 @@ export interface CatalogueRow {
 
 export type Tier = 1 | 2 | 3;
 
-/** Where the sdist came from. `origin` is a word for people: `index`, `file` or `folder`. */
+/** The commit that an sdist was made of. */
+export interface GitOrigin {
+  readonly url: string;
+  /** Full name of the tag or branch that was asked for; null where a commit was. */
+  readonly ref: string | null;
+  readonly commit: string;
+  /** Folder of the project; empty for the root. */
+  readonly subdirectory: string;
+  readonly submodules: readonly { readonly path: string; readonly url: string; readonly commit: string }[];
+}
+
+/** Where the sdist came from. `origin` is a word for people: `index`, `file`, `folder` or `git`. */
 export interface PlanSource {
-  readonly origin: 'index' | 'file' | 'folder';
+  readonly origin: 'index' | 'file' | 'folder' | 'git';
+  readonly git?: GitOrigin;
   readonly sdistSha256: string;
   readonly sdistFilename: string;
   readonly sdistBytes: number;

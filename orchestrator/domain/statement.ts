@@ -3,7 +3,7 @@
  * Every name in them comes from the farm's id: a farm that moves to another host or port keeps its identity.
  */
 
-import { canonicalText } from './plan.ts';
+import { canonicalText, type GitOrigin } from './plan.ts';
 
 /** https://github.com/in-toto/attestation, spec/v1/statement.md */
 export const statementType = 'https://in-toto.io/Statement/v1';
@@ -69,6 +69,8 @@ export interface WheelOrigin {
   readonly recipes?: readonly { readonly by: string; readonly sha256: string }[];
   /** `uri` says where it came from: a package URL for an index; absent for a file that somebody handed in. */
   readonly sdist: NamedDigest & { readonly uri?: string };
+  /** The repository that the sdist was made of, where it was. */
+  readonly git?: GitOrigin;
   readonly requirements: readonly BuildRequirement[];
   readonly invocationId: string;
   /** RFC 3339, UTC. */
@@ -82,7 +84,8 @@ export interface WheelOrigin {
 export interface ResourceDescriptor {
   readonly name: string;
   readonly uri?: string;
-  readonly digest: { readonly sha256: string };
+  /** `gitCommit` of a repository. @source in-toto attestation, spec/v1/digest_set.md */
+  readonly digest: { readonly sha256: string } | { readonly gitCommit: string };
 }
 
 /** @source https://github.com/in-toto/attestation, spec/v1/statement.md; one subject as PEP 740 demands */
@@ -108,6 +111,7 @@ export function wheelProvenance(farmId: string, origin: WheelOrigin): Statement 
       externalParameters: {
         project: origin.project, version: origin.version, target: origin.target,
         ...(origin.recipes ? { recipes: origin.recipes } : {}),
+        ...(origin.git ? { repository: origin.git.url, ref: origin.git.ref, commit: origin.git.commit } : {}),
       },
       internalParameters: {
         imageKey: origin.imageKey,
@@ -132,10 +136,21 @@ function dependenciesOf(names: FarmNames, origin: WheelOrigin): ResourceDescript
   const sorted = [...origin.requirements].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
   return [
     { name, ...(uri === undefined ? {} : { uri }), digest: { sha256 } },
+    ...gitDependencies(origin.git),
     { name: 'image', uri: `${names.imageBase}${origin.imageKey}`, digest: { sha256: origin.imageSha256 } },
     ...sorted.map((one) => ({
       name: one.name, uri: packageUrl(one.name, one.version), digest: { sha256: one.sha256 },
     })),
+  ];
+}
+
+/** The repository and its submodules, each at the commit that was checked out. @source SLSA v1: `git+https://…@ref` */
+function gitDependencies(git: GitOrigin | undefined): ResourceDescriptor[] {
+  if (!git) return [];
+  const at = `${git.ref === null ? '' : `@${git.ref}`}${git.subdirectory === '' ? '' : `#subdirectory=${git.subdirectory}`}`;
+  return [
+    { name: 'repository', uri: `git+${git.url}${at}`, digest: { gitCommit: git.commit } },
+    ...git.submodules.map(({ path, url, commit }) => ({ name: `submodule ${path}`, uri: `git+${url}`, digest: { gitCommit: commit } })),
   ];
 }
 

@@ -17,6 +17,8 @@ import { prismaWorkerDoor } from '../../orchestrator/adapters/prisma/worker-door
 import { makeApp } from '../../orchestrator/api/app.ts';
 import type { ReleaseOrder } from '../../orchestrator/contract/messages.ts';
 import type { BuildOutcome } from '../../orchestrator/contract/worker.ts';
+import { fail } from '../../orchestrator/domain/failure.ts';
+import type { GitRemote } from '../../orchestrator/github-ports.ts';
 import type { PlanRow } from '../../orchestrator/domain/plan.ts';
 import type { BlobStore, Builds, Catalogue, OpenLease, Records, Sources, Upstream, UpstreamFileView, WorkerDoor, Workflows } from '../../orchestrator/ports.ts';
 import { makeSdist, type MadeDistribution } from './distributions.ts';
@@ -37,6 +39,7 @@ export interface ControlPlane {
   readonly database: Database;
   readonly workflows: RememberedWorkflows;
   readonly upstream: OfferedUpstream;
+  readonly git: OfferedGit;
   stop(): Promise<void>;
 }
 
@@ -61,10 +64,11 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const catalogue = await testCatalogue(database, blobs);
   const workflows = rememberedWorkflows();
   const upstream = offeredUpstream(blobs);
+  const git = offeredGit();
   const records = prismaRecords({ database, changes, blobs });
   const ports: BuildPorts = {
     database, changes, blobs, workflows, catalogue, records, clock: { now: () => new Date() }, recipes: '/nowhere/recipes', builder: 'test 1',
-    resolve: { blobs, upstream, sdists: new Map() }, index: 'http://127.0.0.1/simple/',
+    resolve: { blobs, upstream, sdists: new Map() }, index: 'http://127.0.0.1/simple/', git, githubUrl: 'https://github.com',
   };
   const builds = prismaBuilds(ports);
   const sources = prismaSources(ports);
@@ -79,7 +83,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     pages: pagesOf({ database, blobs, catalogue, names: { identity: 'identity', issuer: 'issuer', index: ports.index } }),
   });
   return {
-    app, ports, builds, sources, records, door, blobs, database, workflows, upstream,
+    app, ports, builds, sources, records, door, blobs, database, workflows, upstream, git,
     async stop() {
       await app.close();
       await changes.close();
@@ -101,6 +105,7 @@ async function testCatalogue(database: Database, blobs: BlobStore): Promise<Cata
     rows: async () => rows, planRows: async () => rows,
     policy: async () => ({ default: ['*'], tiers: [{ targets: '*x86_64', tier: 1 }, { targets: '*', tier: 2 }] }),
     unsupported: async () => [],
+    tool: async () => ({ name: 'git-test', key: sha256Of('git-test'), tarSha256: sha256Of('tar of git-test'), bytes: 1 }),
     async image(name, key) {
       const image = await database.prisma.image.findUniqueOrThrow({ where: { name_key: { name, key } } });
       return { name, key, tarSha256: image.tarSha256, bytes: Number(image.bytes) };
@@ -174,6 +179,27 @@ function offeredUpstream(blobs: BlobStore): OfferedUpstream {
     async fetch({ sha256 }) {
       const found = [...projects.values()].flat().find(({ file }) => file.sha256 === sha256);
       return blobs.put(found?.bytes ?? Buffer.alloc(0), { sha256 });
+    },
+  };
+}
+
+export interface OfferedGit extends GitRemote {
+  /** Commits by `url ref`, the full name of a ref. */
+  readonly refs: Map<string, string>;
+}
+
+function offeredGit(): OfferedGit {
+  const refs = new Map<string, string>();
+  return {
+    refs,
+    async locate({ url, ref }) {
+      const names = ref === null ? ['refs/heads/main'] : [`refs/tags/${ref}`, `refs/heads/${ref}`];
+      const name = names.find((one) => refs.has(`${url} ${one}`));
+      return name ? { url, ref: name, commit: refs.get(`${url} ${name}`) ?? '' } : fail('FARM_REF_UNKNOWN', 'plan', { repository: url, ref: ref ?? 'HEAD' });
+    },
+    async tags(url) {
+      const start = `${url} refs/tags/`;
+      return new Map([...refs].flatMap(([key, commit]) => (key.startsWith(start) ? [[key.slice(start.length), commit] as const] : [])));
     },
   };
 }

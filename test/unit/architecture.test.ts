@@ -35,7 +35,7 @@ const walls: readonly Wall[] = [
     allows: (s) => within('orchestrator/domain/', 'orchestrator/contract/')(s) || s === 'typebox',
   },
   {
-    room: /^orchestrator\/((index|page|account|edit)-)?ports\.ts$/, says: 'ports import domain and contract',
+    room: /^orchestrator\/((index|page|account|edit|github)-)?ports\.ts$/, says: 'ports import domain and contract',
     allows: within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts'),
   },
   {
@@ -44,17 +44,17 @@ const walls: readonly Wall[] = [
   },
   {
     room: /^orchestrator\/activities\//, says: 'activities import domain, contract and ports',
-    allows: (s) => within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/activities/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts')(s)
+    allows: (s) => within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/activities/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts', 'orchestrator/github-ports.ts')(s)
       || s === '@temporalio/activity',
   },
   {
     room: /^orchestrator\/adapters\//, says: 'adapters import domain, contract, ports and SDKs, never api or workflows',
-    allows: (s) => isNode(s) || isPackage(s) || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/account-ports.ts', 'orchestrator/adapters/', 'images/')(s),
+    allows: (s) => isNode(s) || isPackage(s) || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts', 'orchestrator/github-ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/account-ports.ts', 'orchestrator/adapters/', 'images/')(s),
   },
   {
     room: /^orchestrator\/api\//, says: 'api imports domain, contract, ports and Fastify; never Prisma, adapters or workflows',
     allows: (s) => isNode(s) || /^(fastify|@fastify\/|typebox)/.test(s)
-      || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/account-ports.ts', 'orchestrator/api/')(s),
+      || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts', 'orchestrator/github-ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/account-ports.ts', 'orchestrator/api/')(s),
   },
   {
     room: /^workers\//, says: 'workers import domain, contract and Docker; never Prisma, Sigstore, api or other adapters',

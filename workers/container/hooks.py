@@ -44,7 +44,9 @@ def environment_for(order):
     made = {
         "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "TZ": "UTC", "PYTHONHASHSEED": "0",
         "ARFLAGS": "Dcr", "CARGO_INCREMENTAL": "0", "ZERO_AR_DATE": "1", **described,
-        "PATH": f"{order['env']}/bin:{path}", "VIRTUAL_ENV": order["env"],
+        # The farm's tools, where it put some (git, for the sdist of a clone), are no part of a wheel's environment.
+        "PATH": f"{order['env']}/bin:{path}:{work}/tools" if os.path.isdir(f"{work}/tools") else f"{order['env']}/bin:{path}",
+        "VIRTUAL_ENV": order["env"],
         "HOME": f"{work}/home", "TMPDIR": f"{work}/tmp", "XDG_CACHE_HOME": f"{work}/home/.cache",
         "SOURCE_DATE_EPOCH": str(max(int(order["sourceDateEpoch"]), 315_532_800)),
         "PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "PYTHONNOUSERSITE": "1",

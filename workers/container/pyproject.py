@@ -84,26 +84,31 @@ def of_folder(folder):
         return build_system(decoded(file.read(BYTES_MAX)))
 
 
-def of_archive(archive):
-    """The build system of an sdist, read without unpacking it. Errors: FARM_SDIST_CORRUPT, FARM_PYPROJECT_BROKEN."""
+def of_archive(archive, subdirectory=""):
+    """The build system of an sdist, read without unpacking it; `subdirectory` of its top folder in a tar.
+
+    Errors: FARM_SDIST_CORRUPT, FARM_PYPROJECT_BROKEN.
+    """
     try:
-        raw = zip_member(archive) if archive.endswith(".zip") else tar_member(archive)
+        raw = zip_member(archive) if archive.endswith(".zip") else tar_member(archive, subdirectory)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise StepFailure("FARM_SDIST_CORRUPT", {"file": os.path.basename(archive), "why": str(error)}) from None
     return build_system(None if raw is None else decoded(raw))
 
 
-def depth_of(name):
-    """Where pyproject.toml may stand: in the archive's root, or in its one top folder."""
+def depth_of(name, subdirectory=""):
+    """Where pyproject.toml may stand: in the archive's root, or in its one top folder; or in a folder below those."""
     parts = [part for part in name.split("/") if part not in ("", ".")]
-    return len(parts) - 1 if parts and parts[-1] == "pyproject.toml" and len(parts) <= 2 else None
+    wanted = [part for part in subdirectory.split("/") if part] + ["pyproject.toml"]
+    above = len(parts) - len(wanted)
+    return above if above in (0, 1) and parts[above:] == wanted else None
 
 
-def tar_member(archive):
+def tar_member(archive, subdirectory=""):
     best = None
     with tarfile.open(archive) as tar:
         for member in tar:
-            depth = depth_of(member.name)
+            depth = depth_of(member.name, subdirectory)
             if depth is not None and member.isfile() and (best is None or depth < best[0]):
                 best = (depth, tar.extractfile(member).read(BYTES_MAX))
     return best[1] if best else None

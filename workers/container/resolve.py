@@ -295,7 +295,7 @@ def main(order):
     os.makedirs(folder, exist_ok=True)
     result, texts = {}, list(order.get("requirements") or [])
     if order.get("sdist"):
-        result["buildSystem"] = pyproject.of_archive(order["sdist"])
+        result["buildSystem"] = pyproject.of_archive(order["sdist"], order.get("subdirectory") or "")
         texts += result["buildSystem"]["requires"]
     if order.get("wheel"):
         texts += wheel_requires(order["wheel"], order.get("extras") or [], target)

@@ -22,13 +22,17 @@ export const place = {
   siteTar: '/work/in/site.tar',
   /** Where the project's own tests run. */
   suite: '/work/suite',
+  cloned: '/work/clone',
+  clone: '/work/out/source.tar',
+  /** Programs that the farm puts beside the image's own: git, for the sdist of a clone. */
+  tools: '/work/tools',
 } as const;
 
 /** The scripts that are put under `place.farm`; all of them, because they import one another. */
 export const containerScripts = [
   'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
   'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
-  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py',
+  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];
 

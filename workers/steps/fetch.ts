@@ -9,6 +9,8 @@ import { FetchResult } from './shapes.ts';
 export interface FetchOrder {
   /** An sdist in the box's input folder: its build-system.requires are fetched too, and told in the result. */
   readonly sdist?: string;
+  /** Folder of the project in the sdist's one top folder; of a clone. */
+  readonly subdirectory?: string;
   /** A wheel in the box's input folder: what it requires at run time is fetched. */
   readonly wheel?: string;
   /** Extras of the wheel. */
@@ -30,6 +32,7 @@ export function fetchCommand(order: FetchOrder): StepCommand {
     step: 'fetch', script: 'resolve.py', name: 'fetch', msMax: limits.stepMsMax.fetch,
     order: {
       ...(order.sdist === undefined ? {} : { sdist: inputPath(order.sdist) }),
+      ...(order.subdirectory ? { subdirectory: order.subdirectory } : {}),
       ...(order.wheel === undefined ? {} : { wheel: inputPath(order.wheel) }),
       ...(order.interpreterOf === null ? {} : { target: order.interpreterOf }),
       ...(order.buildsFor ? { buildsFor: order.buildsFor } : {}),

@@ -11,6 +11,8 @@ export interface HookOrder {
   readonly sourceDateEpoch: number;
   /** What the project asks for; its commands run before the hook. */
   readonly options?: BuildOptions | undefined;
+  /** Folder of the project below the unpacked source; of a clone. */
+  readonly subdirectory?: string;
 }
 
 /** The options of a hook that is called after the commands have run. */
@@ -21,9 +23,9 @@ export function withoutCommands(options: BuildOptions | undefined): BuildOptions
 }
 
 /** The members of the script's order that every hook has. */
-export function hookMembers({ buildSystem, target, sourceDateEpoch, options }: HookOrder): Record<string, unknown> {
+export function hookMembers({ buildSystem, target, sourceDateEpoch, options, subdirectory }: HookOrder): Record<string, unknown> {
   return {
-    buildSystem, sourceDateEpoch, src: place.src, env: place.env, out: place.out, compilerLog: place.compilerLog,
+    buildSystem, sourceDateEpoch, src: subdirectory ? `${place.src}/${subdirectory}` : place.src, env: place.env, out: place.out, compilerLog: place.compilerLog,
     ...(target === null ? {} : { target, targetBundle: place.targetBundle }), ...(options === undefined ? {} : { options }),
   };
 }

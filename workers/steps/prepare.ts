@@ -7,16 +7,17 @@ import { PrepareResult } from './shapes.ts';
 
 /**
  * @param sdist its file name in the input folder; null when only more wheels are installed
- * @param patches unified diffs for the sdist
  * @param target whose own interpreter the environment is of, where the image has it
+ * @shape patches: unified diffs for the sdist; subdirectory: folder of the project in a clone
  */
 export function prepareCommand(
-  sdist: string | null, target: string | null = null, patches: readonly string[] = [],
+  sdist: string | null, target: string | null = null,
+  { patches = [], subdirectory = '' }: { readonly patches?: readonly string[] | undefined; readonly subdirectory?: string } = {},
 ): StepCommand {
   return scriptCommand({
     step: 'requires', script: 'prepare.py', name: 'prepare', msMax: limits.stepMsMax.requires,
     order: {
-      ...(sdist === null ? {} : { sdist: inputPath(sdist) }),
+      ...(sdist === null ? {} : { sdist: inputPath(sdist) }), ...(subdirectory ? { subdirectory } : {}),
       src: place.src, bundle: place.bundle, wheels: place.wheels, env: place.env,
       ...(target === null ? {} : { target }), ...(patches.length === 0 ? {} : { patches }),
     },

@@ -33,6 +33,13 @@ export const EnvironmentResult = Type.Object({
 });
 export const SdistResult = Type.Object({ ok: Type.Literal(true), sdist: Filename });
 
+export const CloneResult = Type.Object({
+  ok: Type.Literal(true), commit: Type.String({ pattern: '^[0-9a-f]{40}$' }), commitTime: Count, bytes: Count,
+  submodules: Type.Array(Type.Object({
+    path: Type.String({ maxLength: 400 }), url: Type.String({ maxLength: 400 }), commit: Type.String({ pattern: '^[0-9a-f]{40}$' }),
+  }), { maxItems: 200 }),
+});
+
 export const BuildResult = Type.Object({
   ok: Type.Literal(true), wheel: Filename, pure: Type.Boolean(), platformTag: Type.String({ maxLength: 300 }),
   compilerCalls: Count, compilerFailures: Count, notes: Notes,

@@ -57,11 +57,12 @@ async function leaseCell({ database }: LeasePorts, request: CellRequest): Promis
 
 async function leaseSource({ database, catalogue, clock }: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
   const row = (await catalogue.planRows()).find(isNative) ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: 'a native one' });
+  const git = await catalogue.tool('git');
   return database.prisma.$transaction(async (tx) => {
     await lockSource(tx, request.id);
     await refuseStale(tx, request);
     const attempt = await sdistAttempt(tx, request);
-    const { spec, inputs } = await sdistSpec(tx, request.id, { attemptId: attempt.id, row, now: clock.now() });
+    const { spec, inputs } = await sdistSpec(tx, request.id, { attemptId: attempt.id, row, now: clock.now(), git });
     const { leaseId, secret } = await writeLease(tx, request, { attemptId: attempt.id, inputs });
     await tx.source.update({ where: { id: request.id }, data: { attemptId: attempt.id } });
     return { leaseId, secret, logOffset: Number(attempt.logBytes), spec };

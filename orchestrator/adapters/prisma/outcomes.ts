@@ -8,6 +8,7 @@ import { asJson, type Tx } from './database.ts';
 import { appendLog, sealLog, type LogPorts } from './logs.ts';
 import { buildFacts, buildWithPlan, isPureWheel, planOf } from './rows.ts';
 import { recordEvents } from './step-events.ts';
+import { refusedSdist } from './git-sources.ts';
 
 type Succeeded = Extract<BuildOutcome, { state: 'succeeded' }>;
 
@@ -175,16 +176,19 @@ async function settleSdist(ports: LogPorts, lease: OpenLease, outcome: SdistOutc
     fail('FARM_BAD_REQUEST', 'sdist', { why: `the sdist ${outcome.sdist.filename} was not put` });
   }
   await sealLog(ports, lease.attemptId, 'build');
+  const refused = outcome.state === 'succeeded' ? await refusedSdist(ports, lease.ownerId, outcome) : null;
   const moved = {
-    succeeded: () => outcome.state === 'succeeded'
-      ? { state: 'ready', sdistSha256: outcome.sdist.sha256, sdistFilename: outcome.sdist.filename } : {},
+    succeeded: () => outcome.state === 'succeeded' && refused === null ? {
+      state: 'ready', sdistSha256: outcome.sdist.sha256, sdistFilename: outcome.sdist.filename,
+      ...(outcome.git ? { sourceDateEpoch: outcome.git.commitTime, submodules: asJson(outcome.git.submodules) } : {}),
+    } : { state: 'failed', failure: asJson(refused) },
     failed: () => (outcome.state === 'failed' ? { state: 'failed', failure: asJson(outcome.failure) } : {}),
     cancelled: () => ({ state: 'cancelled' }),
   }[outcome.state]();
   await database.prisma.$transaction(async (tx) => {
     await tx.attempt.updateMany({
       where: { id: lease.attemptId, state: 'running' },
-      data: { state: outcome.state, outcome: asJson(outcome), endedAt: new Date() },
+      data: { state: refused ? 'failed' : outcome.state, outcome: asJson(outcome), endedAt: new Date(), ...(refused ? { failure: asJson(refused) } : {}) },
     });
     await tx.source.updateMany({ where: { id: lease.ownerId, state: 'making' }, data: moved });
     await closeLease(tx, lease.id);

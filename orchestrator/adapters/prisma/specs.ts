@@ -1,4 +1,4 @@
-import type { BlobInput, BuildSpec, SdistSpec, TestSpec } from '../../contract/worker.ts';
+import type { BlobInput, BuildSpec, ImageInput, SdistSpec, TestSpec } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
 import type { Plan, PlanRow } from '../../domain/plan.ts';
 import type { Tx } from './database.ts';
@@ -47,18 +47,26 @@ export async function testSpec(tx: Tx, buildId: string, wheel: WheelToTest): Pro
   };
 }
 
-/** What a worker must know to make the sdist of a folder. `row` says which image: any native one will do. */
+/**
+ * What a worker must know to make the sdist of a folder or a repository. `row` says which image: any native one will do;
+ * `git` is the image in which a repository is cloned.
+ */
 export async function sdistSpec(
-  tx: Tx, sourceId: string, order: { readonly attemptId: string; readonly row: PlanRow; readonly now: Date },
+  tx: Tx, sourceId: string, order: { readonly attemptId: string; readonly row: PlanRow; readonly now: Date; readonly git: ImageInput | null },
 ): Promise<SpecWithInputs<SdistSpec>> {
   const source = await tx.source.findUniqueOrThrow({ where: { id: sourceId } });
   const image = await imageInput(tx, order.row.image, order.row.imageKey);
-  const spec: SdistSpec = {
+  const common = {
     kind: 'sdist', attemptId: order.attemptId, image,
-    source: { sha256: source.sha256, filename: source.filename, bytes: Number(source.bytes) },
     sourceDateEpoch: source.sourceDateEpoch, cutoff: wholeSecond(order.now), limits: limitsOf(null, 'sdist'),
-  };
-  return { spec, inputs: [image.tarSha256, source.sha256] };
+  } as const;
+  if (source.gitUrl === null || source.gitCommit === null) {
+    const blob = { sha256: source.sha256, filename: source.filename, bytes: Number(source.bytes) };
+    return { spec: { ...common, source: blob }, inputs: [image.tarSha256, source.sha256] };
+  }
+  const git = order.git ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: 'with git' });
+  const { gitUrl: url, gitCommit: commit, subdirectory } = source;
+  return { spec: { ...common, git: { url, commit, subdirectory, image: git } }, inputs: [image.tarSha256, git.tarSha256] };
 }
 
 /** Whether a row builds or tests on the machine's own architecture. */

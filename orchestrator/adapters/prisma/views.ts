@@ -67,6 +67,7 @@ function viewOf(
         attempt: known.attempts.get(cell.attemptId ?? ''),
       })),
     unsupported: [...plan.unsupported ?? []],
+    ...(source.git ? { git: { url: source.git.url, ref: source.git.ref, commit: source.git.commit, subdirectory: source.git.subdirectory } } : {}),
     upstreamFiles: build.plan.release.upstreamFiles as string[],
     published: (known.published.get(`${project} ${version}`) ?? []).map(({ filename }) => filename),
     sdist: { sha256: source.sdistSha256, filename: source.sdistFilename, bytes: source.sdistBytes },
@@ -122,9 +123,10 @@ export async function cellInputs({ prisma }: Database, buildId: string, target: 
 
 /** A source as people see it. */
 export function sourceView(source: Source, sdistBytes: number): SourceView {
-  const { id, kind, state, filename, bytes, sdistSha256, sdistFilename, failure } = source;
+  const { id, kind, state, filename, bytes, sdistSha256, sdistFilename, failure, gitUrl, gitRef, gitCommit, subdirectory } = source;
   return {
     id, kind, state, filename, bytes: Number(bytes), failure: asFailure(failure),
+    ...(gitUrl !== null && gitCommit !== null ? { git: { url: gitUrl, ref: gitRef, commit: gitCommit, subdirectory } } : {}),
     sdist: sdistSha256 && sdistFilename ? { sha256: sdistSha256, filename: sdistFilename, bytes: sdistBytes } : null,
   };
 }

@@ -90,7 +90,7 @@ function originOf({ plan, planSha256 }: PlanToSign, file: FileToSign): WheelOrig
   if (!attempt || target === null) return cannotSign(`no attempt is recorded for the wheel ${file.filename}`);
   const row = plan.cells.find((cell) => cell.target === target)?.rows.find(({ image }) => image === attempt.image.name);
   if (!row) return cannotSign(`the plan has no row with image ${attempt.image.name} for ${target}`);
-  const { sdistFilename, sdistSha256, origin } = plan.source;
+  const { sdistFilename, sdistSha256, origin, git } = plan.source;
   return {
     wheel: { name: file.filename, sha256: file.sha256 },
     project: plan.project,
@@ -108,6 +108,7 @@ function originOf({ plan, planSha256 }: PlanToSign, file: FileToSign): WheelOrig
       sha256: sdistSha256,
       ...(origin === 'index' ? { uri: packageUrl(plan.project, plan.version) } : {}),
     },
+    ...(git ? { git } : {}),
     requirements: attempt.lock,
     invocationId: attempt.id,
     startedOn: attempt.startedAt,

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
-import { SourceView } from '../../contract/api.ts';
+import { GitSourceRequest, SourceView } from '../../contract/api.ts';
 import type { Sources } from '../../ports.ts';
 import { bodyOf } from './body.ts';
 
@@ -24,6 +24,10 @@ export function sourceRoutes(app: FastifyInstance, { sources }: { readonly sourc
       const { kind, filename, epoch } = request.query;
       return sources.add({ kind, filename, epoch: Number(epoch ?? 0), sha256: request.params.sha256, body: bodyOf(request) });
     });
+
+  app.post<{ Body: { what: string } }>('/api/sources/git',
+    { schema: { body: GitSourceRequest }, config: { access: { role: 'trigger' }, words: { summary: 'A repository at one commit; its sdist is then made.', answer: SourceView } } },
+    (request) => sources.addGit(request.body.what));
 
   app.get('/api/sources',
     { config: { words: { summary: 'Sources whose sdist is being made, the newest first.', answer: Type.Array(SourceView) } } },

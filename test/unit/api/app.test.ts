@@ -16,7 +16,7 @@ function appWith(changed: Partial<AppParts> = {}) {
     },
     builds: { plan: unused, start: unused, view: async () => fail('FARM_NOT_FOUND', 'plan', { thing: 'build x' }), newest: async () => [], cancel: unused, watch: unused },
     attempts: { view: unused, log: () => { throw new Error('not asked for in this test'); }, inputs: unused, input: unused },
-    sources: { add: unused, making: async () => [], view: unused, cancel: unused },
+    sources: { add: unused, addGit: unused, making: async () => [], view: unused, cancel: unused },
     tallies: { count: async () => ({ projects: 1, files: 2, serial: 3, openBuilds: 4 }) },
     door: { lease: unused, open: unused, input: unused, output: unused, log: unused, event: unused, lock: unused, outcome: unused, name: unused, end: unused },
     pages: { summary: unused, projects: unused, project: unused, attempt: unused, sbom: unused, file: unused, queue: unused, workers: unused, feed: unused },
@@ -129,7 +129,7 @@ describe('the description of the API', () => {
       'GET /api/builds/{id}/events', 'GET /api/feed', 'GET /api/files/{filename}', 'GET /api/live', 'GET /api/openapi.json',
       'GET /api/projects', 'GET /api/projects/{name}', 'GET /api/queue',
       'GET /api/sources', 'GET /api/sources/{id}', 'GET /api/status', 'GET /api/workers', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
-      'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
+      'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/git', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
       'POST /worker/leases/{id}/end', 'POST /worker/leases/{id}/events', 'POST /worker/leases/{id}/lock', 'POST /worker/leases/{id}/log',
       'POST /worker/leases/{id}/outcome', 'PUT /api/sources/{sha256}', 'PUT /worker/leases/{id}/outputs/{sha256}',
     ]);

@@ -1,0 +1,102 @@
+/** Rows of registrations, triggers and alerts, written and read. */
+import { randomUUID } from 'node:crypto';
+import type { AlertView, RegistrationView, TriggerView } from '../../contract/registrations.ts';
+import { fail } from '../../domain/failure.ts';
+import type { NameProof } from '../../domain/registration.ts';
+import { asJson, type Database, type Tx } from './database.ts';
+import { asFailure } from './rows.ts';
+
+export interface KeptRegistration {
+  readonly project: string;
+  readonly subdirectory: string;
+  readonly targets: readonly string[];
+  readonly proof: NameProof;
+  readonly by: string;
+  readonly versions: readonly string[];
+  readonly repository: null | {
+    readonly id: number; readonly fullName: string; readonly url: string; readonly defaultBranch: string; readonly tags: Readonly<Record<string, string>>;
+  };
+}
+
+/** Writes a registration and its repository. The same again changes its targets. @errors FARM_REGISTERED for another repository */
+export async function keepRegistration({ prisma }: Database, kept: KeptRegistration): Promise<void> {
+  const { project, subdirectory, targets, proof, by: registeredBy, versions, repository } = kept;
+  await prisma.$transaction(async (tx) => {
+    await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`registration ${project}`}, 0))`;
+    const repositoryId = repository ? await repositoryRow(tx, repository) : null;
+    const before = await tx.registration.findUnique({ where: { project }, include: { repository: true } });
+    if (before && (before.repositoryId !== repositoryId || before.subdirectory !== subdirectory)) {
+      fail('FARM_REGISTERED', 'plan', { project, owner: before.repository?.fullName ?? 'the index' });
+    }
+    const data = { repositoryId, subdirectory, targets: asJson(targets), proof: asJson(proof), registeredBy, versions: asJson(versions) };
+    await tx.registration.upsert({ where: { project }, create: { project, ...data }, update: { targets: data.targets, proof: data.proof } });
+    if (repository) {
+      await tx.project.createMany({ data: [{ name: project, displayName: project, held: true }], skipDuplicates: true });
+      await tx.project.updateMany({ where: { name: project }, data: { held: true } });
+    }
+  });
+}
+
+async function repositoryRow(tx: Tx, { id: githubId, fullName, url, defaultBranch, tags }: NonNullable<KeptRegistration['repository']>): Promise<string> {
+  const before = await tx.repository.findFirst({ where: { OR: [{ githubId: BigInt(githubId) }, { url }] } });
+  if (before) return before.id;
+  const made = await tx.repository.create({ data: { id: randomUUID(), githubId: BigInt(githubId), fullName, url, defaultBranch, tags: asJson(tags) } });
+  return made.id;
+}
+
+/** Registrations as people see them. @shape url address of the farm */
+export async function registrationViews({ prisma }: Database, url: string, where: { readonly project?: string }): Promise<RegistrationView[]> {
+  const rows = await prisma.registration.findMany({ where, include: { repository: true }, orderBy: { project: 'asc' } });
+  return rows.map(({ project, repository, subdirectory, targets, proof, registeredBy, createdAt, failure }) => ({
+    project, subdirectory, registeredBy, createdAt: createdAt.toISOString(), targets: targets as string[],
+    proof: proof as unknown as NameProof, failure: asFailure(failure) as RegistrationView['failure'], page: `${url}/projects/${encodeURIComponent(project)}`,
+    repository: repository && {
+      fullName: repository.fullName, url: repository.url, state: repository.state, formerUrls: repository.formerUrls as string[],
+      polledAt: repository.polledAt?.toISOString() ?? null, failure: asFailure(repository.failure) as RegistrationView['failure'],
+    },
+  }));
+}
+
+/** A project of an announced release and how far it is. */
+export interface TriggerPart {
+  readonly project: string;
+  readonly version: string | null;
+  readonly sourceId: string | null;
+  readonly buildId: string | null;
+  readonly failure: TriggerView['failure'];
+}
+export const partsOf = (value: unknown): readonly TriggerPart[] => (value ?? []) as readonly TriggerPart[];
+
+/** Announced releases, newest first. */
+export async function triggerViews({ prisma }: Database, { limit, project }: { readonly limit: number; readonly project?: string }): Promise<TriggerView[]> {
+  const ofProject = project === undefined ? {} : { OR: [{ project }, { repository: { registrations: { some: { project } } } }] };
+  const rows = await prisma.trigger.findMany({ where: ofProject, include: { repository: true }, orderBy: { createdAt: 'desc' }, take: limit });
+  return rows.map((row) => ({
+    id: row.id, repository: row.repository?.fullName ?? null, project: row.project, cause: row.cause, ref: row.ref, commit: row.commit, state: row.state,
+    parts: partsOf(row.parts).map((part) => ({ ...part })), failure: asFailure(row.failure) as TriggerView['failure'],
+    createdAt: row.createdAt.toISOString(), updatedAt: row.updatedAt.toISOString(),
+  }));
+}
+
+/** Alerts, newest first. */
+export async function alertViews({ prisma }: Database, limit: number): Promise<AlertView[]> {
+  const rows = await prisma.alert.findMany({ orderBy: { createdAt: 'desc' }, take: limit });
+  return rows.map(({ id, project, repository, failure, createdAt }) => ({
+    id, project, repository, failure: asFailure(failure) as unknown as AlertView['failure'], createdAt: createdAt.toISOString(),
+  }));
+}
+
+/**
+ * Records an announced release; the same announcement again answers the first.
+ * @shape key says what is the same: repository, tag and commit, or project and version
+ */
+export async function keepTrigger(
+  { prisma }: Database,
+  trigger: { readonly key: string; readonly repositoryId: string | null; readonly project: string | null; readonly cause: string; readonly ref: string; readonly commit: string | null; readonly targets?: readonly string[] },
+): Promise<{ readonly id: string; readonly isNew: boolean }> {
+  const { key, targets = [], ...data } = trigger;
+  const id = randomUUID();
+  const made = await prisma.trigger.createMany({ data: [{ id, key, targets: asJson(targets), ...data }], skipDuplicates: true });
+  if (made.count === 1) return { id, isNew: true };
+  return { id: (await prisma.trigger.findUniqueOrThrow({ where: { key } })).id, isNew: false };
+}
