@@ -45,7 +45,7 @@ function scriptEnvironment(recipe: Recipe, folder: string, lists: readonly strin
   const sysroots = new Set(rowsOf(recipe.name).map((row) => architectures[row.architecture]!.debian));
   return {
     SUITE: recipe.suite, ARCHITECTURE: architectureOf(recipe).debian, PACKAGES: recipe.packages.join(','),
-    SYSROOTS: [...sysroots].toSorted().join(' '), PYTHON: recipe.python, OUT: folder,
+    SYSROOTS: [...sysroots].toSorted().join(' '), PYTHON: recipe.python, OUT: folder, RUST: recipe.rust ? 'yes' : '',
     SOURCES: lists.map((_, n) => `${folder}/sources-${n}.list`).join(' '), SOURCE_DATE_EPOCH: String(imageEpoch),
   };
 }

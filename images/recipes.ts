@@ -17,7 +17,7 @@ const readJson = (file: string): unknown => JSON.parse(readFileSync(join(imagesF
 
 /** All recipes by image name. */
 export function readRecipes(): ReadonlyMap<string, Recipe> {
-  type Family = Pick<Recipe, 'packages' | 'files' | 'expect' | 'zig'>;
+  type Family = Pick<Recipe, 'packages' | 'files' | 'expect' | 'rust' | 'zig'>;
   const { families, images } = readJson('recipes.json') as {
     families: Record<string, Family>; images: Record<string, Omit<Recipe, 'name' | 'files' | 'expect'>>;
   };
@@ -41,9 +41,15 @@ const readPinned = (): Pinned => readJson('pypa/pinned.json') as Pinned;
 export const readArchitectures = (): Readonly<Record<string, Architecture>> =>
   readJson('architectures.json') as Record<string, Architecture>;
 
-/** Catalogue rows that are built in one image. */
-export const rowsOf = (image: string): ImageRow[] =>
-  (image.startsWith(pypaName('')) ? pypaRows(readPinned()) : readJson('catalogue.json') as ImageRow[]).filter((row) => row.image === image);
+/** Catalogue rows that are built in one image, or can be because it is like another. */
+export function rowsOf(image: string): ImageRow[] {
+  if (image.startsWith(pypaName(''))) return pypaRows(readPinned()).filter((row) => row.image === image);
+  const { images } = readJson('recipes.json') as { images: Record<string, Pick<Recipe, 'like'> | undefined> };
+  const like = images[image]?.like;
+  const rows = (readJson('catalogue.json') as ImageRow[]).filter((row) => row.image === (like ?? image));
+  // Debian has Rust's standard library for its own C library only.
+  return like ? rows.filter(({ zigTarget }) => zigTarget?.includes('-gnu')) : rows;
+}
 
 /** Images that the default targets of policy.json are built and tested in: of each target the first row of recipes.json. */
 export function defaultImages(): string[] {

@@ -11,6 +11,10 @@ export interface Recipe {
   readonly interpreter?: string;
   /** Docker's reference of an upstream image that is dressed instead of a Debian root; empty `suite`. */
   readonly from?: string;
+  /** The image whose catalogue rows this one serves too, with more tools in it; made when a build needs them. */
+  readonly like?: string;
+  /** True where rustc is in it: the standard library of every row's machine is added. */
+  readonly rust?: boolean;
   /** Another image in whose container this one is finished; absent: its own. */
   readonly finishedIn?: string;
   readonly packages: readonly string[];

@@ -207,7 +207,10 @@ export interface DescribeInput {
   /** The image that the attempt ran in. */
   readonly image: { readonly name: string; readonly key: string };
   readonly lock: readonly Locked[];
-  readonly grafted: readonly { readonly path: string; readonly sha256: string; readonly soname?: string }[];
+  readonly grafted: readonly {
+    readonly path: string; readonly sha256: string; readonly soname?: string;
+    readonly library?: { readonly name: string; readonly version: string; readonly purl: string; readonly licence: string };
+  }[];
   /** True where the row has a test: the cell then goes on to step `test`. */
   readonly tested: boolean;
   /** The release's other wheels that are described or published already: their Requires-Dist must be equal. */

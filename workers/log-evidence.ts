@@ -1,5 +1,6 @@
 /** Looks for the first cause in what a failed build printed. Pure; the log is a stranger's text. */
 import { stripVTControlCharacters } from 'node:util';
+import { externalLine } from '../images/headers.ts';
 import type { Evidence, FailureCode } from '../orchestrator/domain/failure.ts';
 
 export interface LogCause {
@@ -123,7 +124,10 @@ function compilerCause(place: Place): LogCause {
   const file = relativePath(place.file);
   const evidence = { file, line: place.line, text: place.text };
   const header = headerMissing.exec(place.text);
-  if (header) return { code: 'FARM_HEADER_MISSING', words: { header: header[1] ?? header[2]! }, evidence };
+  if (header) {
+    const name = header[1] ?? header[2]!;
+    return { code: 'FARM_HEADER_MISSING', words: { header: name, line: externalLine(name) }, evidence };
+  }
   const why = `${file}:${place.line}: ${place.text}`.slice(0, whyCharactersMax);
   return { code: 'FARM_COMPILE_ERROR', words: { why }, evidence };
 }

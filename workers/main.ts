@@ -3,7 +3,7 @@
  *
  * Environment: FARM_URL, FARM_WORKER_TOKEN, TEMPORAL_ADDRESS (needed); FARM_ID, FARM_WORKER_ID, FARM_POOLS
  * (`linux-amd64`, several by comma), FARM_WORKER_FOLDER, FARM_CONCURRENCY, FARM_BACKEND (`docker` or `scripted`),
- * FARM_FETCH_NETWORK (`bridge` or `host`; else found out), TEMPORAL_NAMESPACE, and for a remote Temporal
+ * WHEELFARM_DEBIAN_MIRROR (sources of external libraries; else apt's own archive), FARM_FETCH_NETWORK (`bridge` or `host`; else found out), TEMPORAL_NAMESPACE, and for a remote Temporal
  * TEMPORAL_TLS_CA, TEMPORAL_TLS_CERT, TEMPORAL_TLS_KEY (files). Prints `ready` when it takes work.
  */
 import { createHash, randomUUID } from 'node:crypto';
@@ -25,6 +25,7 @@ import { inputCache } from './input-cache.ts';
 import { buildCell } from './run-attempt.ts';
 import { makeSdist } from './run-sdist.ts';
 import { testCell } from './run-test.ts';
+import { libraryPorts } from './libraries.ts';
 import { loadScripts } from './scripts.ts';
 import type { WorkerPorts } from './scope.ts';
 import { httpSend } from './send.ts';
@@ -41,6 +42,7 @@ interface Config {
   readonly concurrency: number;
   readonly scripted: boolean;
   readonly network: 'bridge' | 'host' | undefined;
+  readonly debianMirror: string | undefined;
   readonly tls: { readonly ca: string; readonly cert: string; readonly key: string };
 }
 
@@ -66,6 +68,7 @@ function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
     concurrency: Math.max(1, Number(env['FARM_CONCURRENCY'] ?? limits.workerConcurrency) || 1),
     scripted: env['FARM_BACKEND'] === 'scripted',
     network: network === 'bridge' || network === 'host' ? network : undefined,
+    debianMirror: env['WHEELFARM_DEBIAN_MIRROR'],
     tls: { ca: env['TEMPORAL_TLS_CA'] ?? '', cert: env['TEMPORAL_TLS_CERT'] ?? '', key: env['TEMPORAL_TLS_KEY'] ?? '' },
   };
 }
@@ -110,6 +113,7 @@ async function portsOf(config: Config, backend: Backend): Promise<WorkerPorts> {
     }),
     fetches: fetchStore(join(config.folder, 'fetched'),
       (key) => createHash('sha256').update(key).digest('hex').slice(0, 40)),
+    libraries: await libraryPorts(join(config.folder, 'libraries'), config.debianMirror),
     scripts: await loadScripts(),
   };
 }

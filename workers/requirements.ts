@@ -4,6 +4,8 @@ import type { BuildOptions } from '../orchestrator/domain/cell-options.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
 import type { BuildSpec, SdistSpec, TestSpec } from '../orchestrator/contract/worker.ts';
 import type { Box } from './backend/types.ts';
+import { librariesOf, noLibraries } from './external.ts';
+import type { CellLibraries } from './external.ts';
 import type { Fetched } from './fetch-store.ts';
 import type { Scope } from './scope.ts';
 import { inputPath, place } from './steps/box-layout.ts';
@@ -71,6 +73,7 @@ export interface Environment {
   readonly box: Box;
   readonly buildSystem: BuildSystem;
   readonly lock: readonly Locked[];
+  readonly libraries: CellLibraries;
 }
 
 /**
@@ -89,13 +92,18 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
     { sdist: blob.filename, subdirectory, requirements: tools, interpreterOf: null, buildsFor: target, cutoff }, source);
   const box = await scope.open(image, 'sealed');
   await putIn(box, scope, source, first.bundle);
-  const { buildSystem } = await scope.step(box, prepareCommand(blob.filename, target, { patches: options?.patches, subdirectory }), judgePrepare);
+  const { buildSystem, external } = await scope.step(box,
+    prepareCommand(blob.filename, target, { patches: options?.patches, subdirectory }), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
+  const libraries = spec.kind === 'build' ? await librariesOf(scope as Scope<BuildSpec>, {
+    build: external?.build ?? [], host: [...external?.host ?? [], ...options?.external ?? []],
+  }) : noLibraries;
+  if (libraries.files.length > 0) await box.put(libraries.files);
   const hook = { buildSystem, target, subdirectory, sourceDateEpoch: spec.sourceDateEpoch, options };
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);
-  return { box, buildSystem, lock: [...lock, ...headers] };
+  return { box, buildSystem, libraries, lock: [...lock, ...headers, ...libraries.lock] };
 }
 
 /** Build requirements whose headers a build compiles against; crossfiles.py knows where their wheels have them. */

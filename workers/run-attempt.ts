@@ -2,11 +2,13 @@
 import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { CellAnswer } from '../orchestrator/contract/messages.ts';
-import type { BlobInput, BuildOutcome, BuildSpec } from '../orchestrator/contract/worker.ts';
+import type { Library } from '../images/libraries.ts';
+import type { BlobInput, BuildOutcome, BuildSpec, GraftedFrom } from '../orchestrator/contract/worker.ts';
 import type { Evidence } from '../orchestrator/domain/failure.ts';
 import { parseWheelFilename } from '../orchestrator/domain/filename.ts';
 import { delivered } from './delivery.ts';
 import { digestOf } from './input-cache.ts';
+import { libraryOf } from './external.ts';
 import { environmentOf, optionsOf, prepareSealed } from './requirements.ts';
 import { inLease } from './scope.ts';
 import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
@@ -55,7 +57,7 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   const { spec } = scope;
   const { target, project, version, sourceDateEpoch } = spec;
   prepareSealed(scope, spec.image);
-  const { box, buildSystem, lock } = await environmentOf(scope, target);
+  const { box, buildSystem, lock, libraries } = await environmentOf(scope, target);
   const { known } = await scope.lease.lock({ lock: [...lock] });
   if (known) {
     scope.say('== an attempt with these very inputs has succeeded before; its wheel is taken');
@@ -65,19 +67,29 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   const built = await scope.step(box, buildCommand({
     buildSystem, target, sourceDateEpoch, project, version, msMax: spec.limits.stepMsMax, options: withoutCommands(optionsOf(spec)),
   }), judgeBuild);
-  // The build ran as the same user: what it left in place of the farm's scripts must not judge its wheel.
-  await box.put(scope.ports.scripts);
+  // The build ran as the same user: what it left in place of the farm's scripts must not judge its wheel, and what it
+  // left in place of a library must not be grafted under that library's name.
+  await box.put([...scope.ports.scripts, ...libraries.files]);
   const repaired = await scope.step(box, repairCommand({ wheel: built.wheel, target, sourceDateEpoch }), judgeRepair);
   const audited = await scope.step(box, auditCommand({ wheel: repaired.wheel, target, project, version }), judgeAudit);
   const file = join(scope.folder, 'wheel');
   await box.take(`${place.repaired}/${repaired.wheel}`, file, limits.wheelBytesMax);
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);
-  return outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, repaired, audited);
+  return outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, { ...repaired, grafted: repaired.grafted.map((one) => withLibrary(one, libraries.libraries)) }, audited);
+}
+
+type Grafted = RepairResult['grafted'][number] & { library?: GraftedFrom };
+
+function withLibrary(one: Grafted, libraries: readonly Library[]): Grafted {
+  const found = libraryOf(one.path, libraries);
+  if (found === null) return one;
+  const { name, version, purl, licence } = found;
+  return { ...one, library: { name, version, purl, licence } };
 }
 
 function outcomeOf(
-  wheel: BlobInput, built: BuildResult & { swallowed: Evidence | null }, repaired: RepairResult, audited: AuditResult,
+  wheel: BlobInput, built: BuildResult & { swallowed: Evidence | null }, repaired: Omit<RepairResult, 'grafted'> & { grafted: Grafted[] }, audited: AuditResult,
 ): BuildOutcome {
   const { ok: _, notes: auditNotes, ...audit } = audited;
   return {

@@ -18,6 +18,7 @@ import type { StepContext } from './classify.ts';
 import { DoorError, isOver } from './control-door.ts';
 import type { Beside, ControlDoor, LeaseDoor } from './control-door.ts';
 import type { FetchStore } from './fetch-store.ts';
+import type { LibraryStore } from './libraries.ts';
 import { logPump } from './log-pump.ts';
 import type { Script } from './scripts.ts';
 import type { Verdict } from './steps/judge.ts';
@@ -27,6 +28,7 @@ export interface WorkerPorts {
   readonly door: ControlDoor;
   readonly backend: Backend;
   readonly fetches: FetchStore;
+  readonly libraries: LibraryStore;
   readonly scripts: readonly Script[];
   readonly workerId: string;
   /** For files on their way; a folder for each delivery, gone after it. */

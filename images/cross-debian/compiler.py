@@ -6,6 +6,7 @@ Reads the target from the environment (targets/<target>.json sets it):
   WHEELFARM_SYSROOT       folder with the target's Python headers under include/
   WHEELFARM_COMPILER_LOG  when set: a file that gets one JSON line a call: {"argv": [...], "cwd": "..."}
   WHEELFARM_NEEDED        when set: OLD=NEW, a library name that linked files must not need and the one they shall
+  WHEELFARM_EXTERNAL      when set: a folder with include/ and lib/ of external libraries for the target
   ZIG_GLOBAL_CACHE_DIR    writable folder; filled from the image's own cache at the first call
 build-cc and build-c++ compile for the build machine, whatever the target: programs that a build makes to run them.
 """
@@ -67,11 +68,14 @@ def compiler_arguments(kind, given):
     arguments = [RUNTIMES.get(a, a) for a in given if not a.startswith(HOST_FOLDERS) and RUNTIMES.get(a, a)]
     head = [kind, '-target', os.environ['WHEELFARM_ZIG_TARGET'], '-I' + sysroot + '/include',
             '-fno-sanitize=undefined']
+    external = os.environ.get('WHEELFARM_EXTERNAL')
+    if external:
+        arguments = [*arguments, '-isystem', external + '/include']
     if not links(arguments):
         return head + arguments
     dropped = ('-g', '-O', '-s', '-fno-pic', '-fno-PIC', '-v')
     arguments = [a for a in arguments if not (a.startswith(('-g', '-O')) or a in dropped)]
-    return head + arguments + ['-O2', '-s', '-fPIC']
+    return head + arguments + (['-L' + external + '/lib'] if external else []) + ['-O2', '-s', '-fPIC']
 
 
 def links(arguments):
@@ -106,6 +110,7 @@ def main():
         os.environ['WHEELFARM_ZIG_TARGET'] = os.uname().machine + '-linux-gnu.2.17'
         os.environ['WHEELFARM_SYSROOT'] = '/nonexistent'
         os.environ.pop('WHEELFARM_NEEDED', None)
+        os.environ.pop('WHEELFARM_EXTERNAL', None)
     else:
         log([name, *given])
     if not os.environ.get('WHEELFARM_ZIG_TARGET') or not os.environ.get('WHEELFARM_SYSROOT'):

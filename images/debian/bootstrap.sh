@@ -8,6 +8,7 @@
 #   SYSROOTS       space-separated Debian architectures whose Python headers and sysconfig data are
 #                  added under opt/wheelfarm/debs/<architecture> (may be empty)
 #   PYTHON         3.11, 3.13, …: names the packages of the sysroots
+#   RUST           yes: Rust's standard library for the architectures of the sysroots is added
 #   SOURCES        space-separated apt source lists, the fullest first; a later one is taken when an index of
 #                  an earlier one does not answer or does not match its signed digest
 #   SOURCE_DATE_EPOCH  every later time in the tar is set back to this
@@ -47,7 +48,16 @@ for architecture in $SYSROOTS; do
       './usr/include/*' './usr/lib/python*/_sysconfigdata__*' 2>> "$OUT/tar.log" || true
   done
   test -n "$(ls "$1/opt/wheelfarm/debs/$architecture/usr/lib/python$PYTHON/")"
+  if [ "$RUST" = yes ] && [ "$architecture" != "$ARCHITECTURE" ]; then
+    mkdir -p "$folder/rust"
+    chmod 777 "$folder/rust"
+    (cd "$folder/rust" && apt-get -q download "libstd-rust-dev:$architecture")
+    list "$folder"/rust/*.deb >> "$OUT/listed"
+    dpkg-deb --fsys-tarfile "$folder"/rust/*.deb | tar -x -C "$1" --wildcards './usr/lib/rustlib/*'
+  fi
 done
+# rustc asks for a C compiler of Debian; builds have the image's own.
+if [ "$RUST" = yes ]; then rm -rf "$1/usr/lib/gcc" "$1/usr/libexec/gcc" "$1/usr/include"; fi
 HOOK
 
 unpack() {
@@ -55,7 +65,7 @@ unpack() {
   mmdebstrap --mode=root --variant=extract --architectures="$architectures" --include="$PACKAGES" \
     --format=directory --aptopt='Acquire::Retries "3"' --aptopt='Acquire::Languages "none"' \
     --setup-hook="ARCHITECTURE=$ARCHITECTURE sh $OUT/setup.sh \"\$1\"" \
-    --extract-hook="OUT=$OUT SYSROOTS='$SYSROOTS' PYTHON=$PYTHON sh $OUT/extract.sh \"\$1\"" \
+    --extract-hook="OUT=$OUT SYSROOTS='$SYSROOTS' PYTHON=$PYTHON RUST=$RUST ARCHITECTURE=$ARCHITECTURE sh $OUT/extract.sh \"\$1\"" \
     "$SUITE" "$root" - < "$1"
 }
 

@@ -6,6 +6,7 @@ import { parseMetadata, readCoreMetadata } from '../domain/metadata.ts';
 import { normalizeName } from '../domain/names.ts';
 import { requirementDifference } from '../domain/requirement.ts';
 import { printSbom, sbomOf } from '../domain/sbom.ts';
+import { genericUrl } from '../domain/statement.ts';
 import type { BlobStore, Catalogue, DescribeInput, Describer, Described } from '../ports.ts';
 import { describeWheel, type DescribedWheel, type WheelFacts } from './archive/describe.ts';
 
@@ -70,14 +71,19 @@ function sbomText(input: DescribeInput, imageSha256: string, facts: WheelFacts):
     version: input.plan.version,
     licence: facts.checked.core.licenseExpression,
     binaries: facts.binaries,
-    known: [],
-    buildRequirements: input.lock.map(({ name, version, sha256 }) => ({ name: normalizeName(name), version, sha256 })),
+    known: input.grafted.flatMap(({ path, library }) => (library ? [{ path, ...library, evidence: 'recipe' }] : [])),
+    buildRequirements: input.lock.map((one) =>
+      ({ name: normalizeName(one.name), version: one.version, sha256: one.sha256, ...purlOf(one) })),
     image: { key: input.image.key, sha256: imageSha256 },
     farmVersion: input.plan.builder,
     timestamp: input.plan.source.sourceDateEpoch,
     digestOf: (text) => createHash('sha256').update(text, 'utf8').digest('hex'),
   }));
 }
+
+/** What no wheel is, is the source of an external library. */
+const purlOf = ({ name, version, filename }: DescribeInput['lock'][number]): { purl?: string } =>
+  (filename.endsWith('.whl') ? {} : { purl: genericUrl(name, version) });
 
 /** uv.lock stores one dependency list for a version, so the wheels of a release must agree. @errors FARM_REQUIRES_DIFFER */
 async function sameRequirements(

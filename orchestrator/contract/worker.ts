@@ -166,9 +166,16 @@ export const LockAnswer = Type.Object({
 });
 export type LockAnswer = Static<typeof LockAnswer>;
 
+/** The external library that a grafted file was compiled from. */
+export const GraftedFrom = Type.Object({
+  name: Type.String({ maxLength: 200 }), version: Type.String({ maxLength: 100 }), purl: Type.String({ maxLength: 300 }),
+  /** SPDX expression. */
+  licence: Type.String({ maxLength: 200 }),
+});
+export type GraftedFrom = Static<typeof GraftedFrom>;
 export const GraftedLibrary = Type.Object({
   /** Path in the wheel. */
-  path: Type.String(), sha256: Sha256Text, soname: Type.Optional(Type.String()),
+  path: Type.String(), sha256: Sha256Text, soname: Type.Optional(Type.String()), library: Type.Optional(GraftedFrom),
 });
 
 export const BuildOutcome = Type.Union([

@@ -18,7 +18,11 @@ export type KnownLibrary = {
 };
 
 /** A file that went into the build and not into the wheel. */
-export type BuildRequirement = { readonly name: NormalizedName; readonly version: string; readonly sha256: string };
+export type BuildRequirement = {
+  readonly name: NormalizedName; readonly version: string; readonly sha256: string;
+  /** Absent for a release of the index. */
+  readonly purl?: string;
+};
 
 export type SbomInput = {
   readonly name: NormalizedName;
@@ -156,9 +160,8 @@ function compositionsOf(primary: Component, components: readonly Component[]): S
 }
 
 function formulationOf(input: SbomInput): Pick<Sbom, 'formulation'> {
-  const components: Component[] = input.buildRequirements.map(({ name, version, sha256 }) => ({
-    type: 'library', 'bom-ref': `build:${pypiPurl(name, version)}#${sha256}`, name, version,
-    hashes: [{ alg: 'SHA-256', content: sha256 }], purl: pypiPurl(name, version),
+  const components: Component[] = input.buildRequirements.map(({ name, version, sha256, purl = pypiPurl(name, version) }) => ({
+    type: 'library', 'bom-ref': `build:${purl}#${sha256}`, name, version, hashes: [{ alg: 'SHA-256', content: sha256 }], purl,
   }));
   if (input.image !== null) {
     const { key, sha256 } = input.image;

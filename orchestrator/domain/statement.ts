@@ -50,6 +50,8 @@ export interface NamedDigest {
 /** A requirement that was installed to build with. */
 export interface BuildRequirement extends NamedDigest {
   readonly version: string;
+  /** Absent for a wheel; what is no wheel, is the source of an external library. */
+  readonly filename?: string;
 }
 
 /** Everything that provenance of a wheel says; all of it is recorded on the attempt before signing. */
@@ -139,7 +141,7 @@ function dependenciesOf(names: FarmNames, origin: WheelOrigin): ResourceDescript
     ...gitDependencies(origin.git),
     { name: 'image', uri: `${names.imageBase}${origin.imageKey}`, digest: { sha256: origin.imageSha256 } },
     ...sorted.map((one) => ({
-      name: one.name, uri: packageUrl(one.name, one.version), digest: { sha256: one.sha256 },
+      name: one.name, uri: (isWheel(one) ? packageUrl : genericUrl)(one.name, one.version), digest: { sha256: one.sha256 },
     })),
   ];
 }
@@ -154,6 +156,8 @@ function gitDependencies(git: GitOrigin | undefined): ResourceDescriptor[] {
   ];
 }
 
+const isWheel = ({ filename = '.whl' }: BuildRequirement): boolean => filename.endsWith('.whl');
+
 const byproduct = (name: string, sha256: string | null): ResourceDescriptor[] =>
   (sha256 === null ? [] : [{ name, digest: { sha256 } }]);
 
@@ -163,6 +167,9 @@ const byproduct = (name: string, sha256: string | null): ResourceDescriptor[] =>
  */
 export const packageUrl = (name: string, version: string): string =>
   `pkg:pypi/${name.toLowerCase().replace(/[-_.]+/g, '-')}@${encodeURIComponent(version)}`;
+
+/** The package URL of the source of an external library, type `generic`. */
+export const genericUrl = (name: string, version: string): string => `pkg:generic/${name}@${encodeURIComponent(version)}`;
 
 /** The one text of a statement: what is signed and what its digest is taken of. */
 export const statementText = (statement: Statement): string => canonicalText(statement);

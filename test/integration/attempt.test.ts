@@ -11,6 +11,7 @@ import type { StepCommand } from '../../workers/backend/types.ts';
 import { DoorError } from '../../workers/control-door.ts';
 import type { ControlDoor, LeaseDoor } from '../../workers/control-door.ts';
 import { fetchStore } from '../../workers/fetch-store.ts';
+import { libraryStore } from '../../workers/libraries.ts';
 import { runBuild } from '../../workers/run-attempt.ts';
 import type { Delivery, WorkerPorts } from '../../workers/scope.ts';
 import { backendLaws } from '../laws/backend.ts';
@@ -71,6 +72,7 @@ function world(script: BoxScript = playSteps, door: Partial<LeaseDoor> = {}, kno
   let ids = 0;
   const ports: WorkerPorts = {
     door: control, backend: scriptedBackend(script), scripts: [], workerId: 'w', scratch: join(folder, 'scratch'),
+    libraries: libraryStore(join(folder, 'libraries'), { known: new Map(), externalOf: () => null, archive: null }),
     fetches: fetchStore(join(folder, `fetched-${Math.random()}`), () => 'key'),
     clock: () => new Date(0), newId: () => `n${ids += 1}`,
   };

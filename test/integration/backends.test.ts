@@ -6,7 +6,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readRecipes, rowsOf } from '../../images/recipes.ts';
+import { readRecord } from '../../images/record.ts';
+import { defaultImages, readRecipes, rowsOf } from '../../images/recipes.ts';
 import { cellBench, succeeded, wheelBytes } from '../support/cell-bench.ts';
 import type { CellBench } from '../support/cell-bench.ts';
 import { packAnimal } from '../zoo/animals.ts';
@@ -56,7 +57,9 @@ describe('headers of a requirement', () => {
   });
 });
 
-const crossRows = [...readRecipes().keys()].flatMap((name) => rowsOf(name)).filter(({ target }) => /linux/.test(target));
+// Rows of images that are made when they are first needed are asked where they have been made.
+const made = [...readRecipes()].filter(([name, { like, from }]) => !like && !from && readRecord(cacheFolder, name)).map(([name]) => name);
+const crossRows = [...new Set([...defaultImages(), ...made])].flatMap((name) => rowsOf(name)).filter(({ target }) => /linux/.test(target));
 
 describe('what a build sees of its target', () => {
   it.each(crossRows)('$target', { timeout: 5 * minute }, async ({ target, image: of }) => {

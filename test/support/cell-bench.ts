@@ -1,6 +1,6 @@
 /** Cells from sdist to audited wheel with real images and Docker, and no control plane: the door is in memory. */
 import { createReadStream } from 'node:fs';
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import Docker from 'dockerode';
@@ -11,6 +11,7 @@ import { dockerBackend } from '../../workers/backend/docker.ts';
 import { readHostNetwork } from '../../workers/backend/host-network.ts';
 import type { ControlDoor, LeaseDoor } from '../../workers/control-door.ts';
 import { fetchStore } from '../../workers/fetch-store.ts';
+import { libraryPorts } from '../../workers/libraries.ts';
 import { digestOf } from '../../workers/input-cache.ts';
 import { runBuild } from '../../workers/run-attempt.ts';
 import { loadScripts } from '../../workers/scripts.ts';
@@ -44,6 +45,7 @@ export async function cellBench(folder: string, cacheFolder: string): Promise<Ce
   const scripts = await loadScripts();
   await mkdir(folder, { recursive: true });
   const fetches = fetchStore(join(folder, 'fetched'), (key) => createHash('sha256').update(key).digest('hex'));
+  const libraries = await libraryPorts(join(folder, 'libraries'), process.env['WHEELFARM_DEBIAN_MIRROR']);
   let ids = 0;
 
   async function build({ sdist, target, image, row }: BenchOrder): Promise<BenchCell> {
@@ -67,12 +69,16 @@ export async function cellBench(folder: string, cacheFolder: string): Promise<Ce
       async log(offset, part) { cell.log += new TextDecoder().decode(part); return offset + part.length; },
       events: async () => undefined,
       async lock(report) { cell.lock = report.lock; return { attemptKey: 'f'.repeat(64), known: false }; },
-      outcome: async (outcome) => void (cell.outcome = outcome),
+      async outcome(outcome, { log, output }) {
+        cell.outcome = outcome;
+        if (log) cell.log += new TextDecoder().decode(log.bytes);
+        if (output) await writeFile(cell.wheel = join(kept, 'wheel'), output.bytes);
+      },
     };
     const door: ControlDoor = { lease: async () => ({ leaseId: 'l', secret: 's', logOffset: 0, spec }), of: () => lease };
     await backend.ensureImage(spec.image, async () => createReadStream(record!.tarPath));
     await runBuild(
-      { door, backend, scripts, workerId, scratch: join(folder, 'scratch'), fetches, clock: () => new Date(), newId: () => `bench${ids += 1}` },
+      { door, backend, scripts, libraries, workerId, scratch: join(folder, 'scratch'), fetches, clock: () => new Date(), newId: () => `bench${ids += 1}` },
       { number: 1, signal: new AbortController().signal, why: () => 'cancelled', heartbeat: () => undefined },
       { buildId: 'bench', target });
     return cell;

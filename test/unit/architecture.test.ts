@@ -57,8 +57,9 @@ const walls: readonly Wall[] = [
       || within('orchestrator/domain/', 'orchestrator/contract/', 'orchestrator/ports.ts', 'orchestrator/edit-ports.ts', 'orchestrator/github-ports.ts', 'orchestrator/index-ports.ts', 'orchestrator/page-ports.ts', 'orchestrator/account-ports.ts', 'orchestrator/api/')(s),
   },
   {
-    room: /^workers\//, says: 'workers import domain, contract and Docker; never Prisma, Sigstore, api or other adapters',
+    room: /^workers\//, says: 'workers import domain, contract, what images say of libraries, and Docker; never Prisma, Sigstore, api or other adapters',
     allows: (s) => isNode(s) || within('orchestrator/domain/', 'orchestrator/contract/', 'workers/')(s)
+      || /^images\/(libraries|headers|apt-sources)\.ts$/.test(s)
       || /^(dockerode|@temporalio\/(activity|worker|common)|undici|tar-stream|typebox)/.test(s),
   },
   {

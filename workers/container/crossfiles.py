@@ -142,9 +142,33 @@ def install_persona(order, description):
         write(os.path.join(site, "_wheelfarm_target.pth"), "import _wheelfarm_target; _wheelfarm_target.begin()\n")
 
 
+def external_environment(order):
+    """Unpacks the external libraries that were put beside the inputs, once; the variables by which builds find them."""
+    bundles = sorted(glob.glob(os.path.join(order["external"], "*.tar"))) if order.get("external") else []
+    if not bundles:
+        return {}
+    place = os.path.join(order.get("work", "/work"), "external")
+    for bundle in bundles:
+        mark = os.path.join(place, f".{os.path.basename(bundle)}")
+        if not os.path.exists(mark):
+            os.makedirs(place, exist_ok=True)
+            with tarfile.open(bundle) as tar:
+                tar.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+            write(mark, "")
+    return {
+        "WHEELFARM_EXTERNAL": place, "PKG_CONFIG_LIBDIR": f"{place}/lib/pkgconfig", "CMAKE_PREFIX_PATH": place,
+        "C_INCLUDE_PATH": f"{place}/include", "CPLUS_INCLUDE_PATH": f"{place}/include", "LIBRARY_PATH": f"{place}/lib",
+    }
+
+
 def cross_environment(order, description):
-    """Writes everything; answers the variables that point to it. Nothing is crossed where the image has the target's interpreter."""
-    if description.get("interpreter"):
+    """Writes everything; answers the variables that point to it."""
+    return {**external_environment(order), **target_environment(order, description)}
+
+
+def target_environment(order, description):
+    """Persona, toolchain file and cross file."""
+    if description.get("interpreter"):  # nothing is crossed where the image has the target's own interpreter
         return {}
     install_persona(order, description)
     bin_folder = os.path.dirname(description["environment"]["CC"])

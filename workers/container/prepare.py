@@ -2,7 +2,7 @@
 
 Order: {sdist?: path, subdirectory?: text, patches?: [unified diff], src: folder, bundle?: tar of wheels, wheels: folder, env: folder, target?}
 Without `sdist` only the environment is made or added to.
-Result: {buildSystem?: {backend, backendPath, requires}, installed: [filename], members?: count}
+Result: {buildSystem?: {backend, backendPath, requires}, external?: {build, host: [DepURL]}, installed: [filename], members?: count}
 """
 import os
 import shutil
@@ -175,7 +175,7 @@ def main(order):
     if order.get("sdist"):
         result["members"] = unpack(order["sdist"], order["src"])
         apply_patches(order["src"], order.get("patches") or [])
-        result["buildSystem"] = pyproject.of_folder(os.path.join(order["src"], order.get("subdirectory") or ""))
+        result["buildSystem"], result["external"] = pyproject.of_folder(os.path.join(order["src"], order.get("subdirectory") or ""))
     names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
     make_environment(order["env"], (target_description(order) or {}).get("interpreter"))
     install(order["env"], [os.path.join(order["wheels"], name) for name in names])

@@ -46,6 +46,17 @@ def build_system(text):
     return {"backend": backend, "backendPath": path, "requires": requires}
 
 
+def external(text):
+    """[external] of a pyproject.toml (PEP 725): {"build": [DepURL], "host": [DepURL]}; both empty where there is none."""
+    section = {} if text is None else tomllib.loads(text).get("external", {})
+    found = {}
+    for kind in ("build", "host"):
+        found[kind] = section.get(f"{kind}-requires", []) if isinstance(section, dict) else None
+        if not is_texts(found[kind]):
+            raise broken(f"external.{kind}-requires must be a list of strings", text, f"{kind}-requires")
+    return found
+
+
 def is_texts(value):
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
@@ -76,12 +87,13 @@ def decoded(raw):
 
 
 def of_folder(folder):
-    """The build system of an unpacked source tree."""
+    """The build system and the external requirements of an unpacked source tree."""
     path = os.path.join(folder, "pyproject.toml")
-    if not os.path.isfile(path):
-        return build_system(None)
-    with open(path, "rb") as file:
-        return build_system(decoded(file.read(BYTES_MAX)))
+    text = None
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            text = decoded(file.read(BYTES_MAX))
+    return build_system(text), external(text)
 
 
 def of_archive(archive, subdirectory=""):

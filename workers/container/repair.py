@@ -1,15 +1,17 @@
 """Step repair: makes a native wheel portable with auditwheel; a pure one passes as it is. Sealed.
 
 Order: {wheel: path, out: folder, target, sourceDateEpoch,
-  libraryPath?: colon-separated folders of the target's own libraries}
+  external?: folder of tars of external libraries, which may be grafted}
 Result: {wheel: filename, pure, policy: tag or null, platformTag, grafted: [{path, sha256, soname?}], notes}
 """
 import argparse
 import contextlib
+import glob
 import io
 import os
 import shutil
 import sys
+import tarfile
 from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
@@ -76,6 +78,15 @@ def name_musl(path, out, policy):
     return os.path.join(out, name)
 
 
+def library_path(order):
+    """The folder of the external libraries, unpacked anew: the build could write to those that it used."""
+    folder = f"{order['out']}.external"
+    for bundle in sorted(glob.glob(os.path.join(order.get("external") or "/nonexistent", "*.tar"))):
+        with tarfile.open(bundle) as tar:
+            tar.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    return f"{folder}/lib" if os.path.isdir(folder) else None
+
+
 def retag(path, out, platforms):
     """A wheel without any shared object whose tag names a platform gets the target's tag: nothing in it needs more."""
     from auditwheel.wheeltools import InWheelCtx, add_platforms
@@ -117,7 +128,7 @@ def main(order):
     elif objects:
         if expect["libc"] == "musl":
             source = name_musl(source, f"{out}.musl", policy)
-        auditwheel(source, out, policy, order.get("libraryPath"))
+        auditwheel(source, out, policy, library_path(order))
     else:
         retag(source, out, [policy])
         notes.append("the wheel names a platform and has no shared object in it")

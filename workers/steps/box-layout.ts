@@ -9,6 +9,10 @@ export const place = {
   bundle: '/work/in/wheels.tar',
   /** Wheels for the target whose headers are compiled against; in the same form. */
   targetBundle: '/work/in/target-wheels.tar',
+  /** Tars of external libraries, unpacked to `place.external` by the first step that needs them. */
+  externalBundles: '/work/in/external',
+  external: '/work/external',
+  libraryTar: '/work/library.tar',
   wheels: '/work/in/wheels',
   fetched: '/work/fetched',
   src: '/work/src',
@@ -32,7 +36,7 @@ export const place = {
 export const containerScripts = [
   'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
   'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
-  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py',
+  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py', 'library.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];
 

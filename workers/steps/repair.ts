@@ -16,7 +16,7 @@ export interface RepairOrder {
 export function repairCommand({ wheel, target, sourceDateEpoch }: RepairOrder): StepCommand {
   return scriptCommand({
     step: 'repair', script: 'repair.py', name: 'repair', msMax: limits.stepMsMax.repair,
-    order: { wheel: `${place.out}/${wheel}`, out: place.repaired, target, sourceDateEpoch },
+    order: { wheel: `${place.out}/${wheel}`, out: place.repaired, target, sourceDateEpoch, external: place.externalBundles },
   });
 }
 

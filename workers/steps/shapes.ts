@@ -22,8 +22,13 @@ export const FetchResult = Type.Object({
 });
 export type FetchResult = Static<typeof FetchResult>;
 
+const DepUrls = Type.Array(Type.String({ maxLength: 300 }), { maxItems: 100 });
+/** `[external]` of pyproject.toml. @source PEP 725 */
+export const ExternalResult = Type.Object({ build: DepUrls, host: DepUrls });
+export type ExternalResult = Static<typeof ExternalResult>;
+export const LibraryResult = Type.Object({ ok: Type.Literal(true), bytes: Count });
 export const PrepareResult = Type.Object({
-  ok: Type.Literal(true), installed: Type.Array(Filename, { maxItems: 500 }), buildSystem: Type.Optional(BuildSystem),
+  ok: Type.Literal(true), external: Type.Optional(ExternalResult), installed: Type.Array(Filename, { maxItems: 500 }), buildSystem: Type.Optional(BuildSystem),
 });
 export const RequiresResult = Type.Object({
   ok: Type.Literal(true), requires: Type.Array(RequirementText, { maxItems: 200 }),

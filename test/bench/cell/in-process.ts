@@ -16,6 +16,7 @@ import { fetchStore } from '../../../workers/fetch-store.ts';
 import { runBuild } from '../../../workers/run-attempt.ts';
 import { runTest } from '../../../workers/run-test.ts';
 import type { Delivery, WorkerPorts } from '../../../workers/scope.ts';
+import { libraryPorts } from '../../../workers/libraries.ts';
 import { loadScripts } from '../../../workers/scripts.ts';
 
 /** A catalogue row as images/catalogue.json has it. */
@@ -62,6 +63,7 @@ export async function inProcess({
   const network = await readHostNetwork(process.env);
   const backend = wrap(dockerBackend({ docker: new Docker(), workerId, farmId: 'bench', network }), network);
   const scripts = await loadScripts();
+  const libraries = await libraryPorts(join(folder, 'libraries'), process.env['WHEELFARM_DEBIAN_MIRROR']);
   const fetches = fetchStore(join(folder, 'fetched'), (key) => createHash('sha256').update(key).digest('hex').slice(0,
     40));
 
@@ -97,7 +99,7 @@ export async function inProcess({
       }),
     };
     const ports: WorkerPorts = {
-      door, backend, fetches, scripts, workerId, scratch: join(folder, 'scratch'), clock: () => new Date(),
+      door, backend, fetches, libraries, scripts, workerId, scratch: join(folder, 'scratch'), clock: () => new Date(),
         newId: randomUUID,
     };
     const delivery: Delivery = { number: 1, signal: new AbortController().signal, why: () => 'gone',
