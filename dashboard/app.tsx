@@ -7,12 +7,13 @@ import { useSession } from './session.tsx';
 
 const AccountPages = lazy(() => import('./account.tsx'));
 const AskPage = lazy(() => import('./ask.tsx'));
+const EditPages = lazy(() => import('./edit.tsx'));
 const AttemptPage = lazy(() => import('./attempt.tsx'));
 const FarmPages = lazy(() => import('./farm.tsx'));
 const FilePage = lazy(() => import('./file.tsx'));
 
 const places: readonly (readonly [string, string])[] = [
-  ['/', 'Projects'], ['/queue', 'Queue'], ['/workers', 'Workers'], ['/feed', 'Feed'], ['/status', 'Status'],
+  ['/', 'Projects'], ['/queue', 'Queue'], ['/workers', 'Workers'], ['/feed', 'Feed'], ['/edits', 'Edits'], ['/status', 'Status'],
 ];
 
 /** The frame of every page. */
@@ -41,10 +42,11 @@ export function App(): ReactElement {
 }
 
 function Page({ path }: { path: string }): ReactElement {
-  const [place = '', name = '', what = ''] = partsOf(path);
+  const [place = '', name = '', what = '', version = ''] = partsOf(path);
   useEffect(() => { document.title = name === '' ? `Wheel farm${place === '' ? '' : ` · ${place}`}` : `${name} · Wheel farm`; }, [place, name]);
   if (place === '') return <ProjectsPage />;
   if (place === 'projects' && what === 'ask') return <AskPage key={name} name={name} />;
+  if (place === 'edits' || (place === 'projects' && what === 'edit')) return <EditPages key={`${name} ${version}`} place={place} name={name} version={version} />;
   if (place === 'projects' && name !== '') return <ProjectPage key={name} name={name} />;
   if (place === 'attempts' && name !== '') return <AttemptPage key={name} id={name} />;
   if (place === 'file' && name !== '') return <FilePage key={name} filename={name} />;

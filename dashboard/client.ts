@@ -44,4 +44,6 @@ export type FileView = Get<'/api/files/{filename}'>;
 export type QueueView = Get<'/api/queue'>;
 export type WorkersView = Get<'/api/workers'>;
 export type FeedView = Get<'/api/feed'>;
+export type EditView = Get<'/api/edits/{id}'>;
+export type EditPreview = paths['/api/edits/preview']['post']['responses']['2XX']['content']['application/json'];
 export type Failure = NonNullable<CellView['failure']>;

@@ -1,7 +1,8 @@
 import { useState, type ReactElement } from 'react';
 import { answerOf, client, Refused } from './client.ts';
 import type { Cell } from './grid.tsx';
-import { Refusal } from './parts.tsx';
+import { useSession } from './session.tsx';
+import { A, Refusal } from './parts.tsx';
 
 /** A row or a column that was chosen. */
 export type Choice =
@@ -21,9 +22,11 @@ export function RebuildButton(order: Order): ReactElement {
   const [said, setSaid] = useState<string | null>(null);
   const [refused, setRefused] = useState<Refused | null>(null);
   const [busy, setBusy] = useState(false);
+  const { may, known, login } = useSession();
   if (order.origin !== 'index') {
     return <p className="quiet">It was built from a {order.origin} that somebody sent: build it again with <code>./farm build</code>.</p>;
   }
+  if (known && !may('trigger', order.project)) return <p className="quiet">Rebuilding takes the role trigger. {login === null ? <A to="/sign-in">Sign in</A> : null}</p>;
   const act = async (): Promise<void> => {
     setBusy(true);
     setRefused(null);

@@ -1,13 +1,16 @@
 import { useState, type FormEvent, type ReactElement } from 'react';
 import { go, pathOf } from './address.ts';
 import { answerOf, client, Refused } from './client.ts';
-import { Refusal } from './parts.tsx';
+import { A, Refusal } from './parts.tsx';
+import { useSession } from './session.tsx';
 
 /** Builds a release of the upstream index by its name. */
 export function StartBuild(): ReactElement {
   const [what, setWhat] = useState('');
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refused | null>(null);
+  const { may, known } = useSession();
+  if (known && !may('trigger')) return <p className="quiet">Building takes the role trigger. <A to="/sign-in">Sign in</A></p>;
   const start = async (event: FormEvent): Promise<void> => {
     event.preventDefault();
     setBusy(true);

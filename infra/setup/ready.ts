@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { FarmError, failure } from '../../orchestrator/domain/failure.ts';
 import { adviceParts } from './advice.ts';
+import { browserPart } from './browser.ts';
 import { dashboardPart } from './dashboard.ts';
 import { dockerPart } from './docker.ts';
 import { generatedPart } from './generated.ts';
@@ -19,6 +20,7 @@ export function setupParts(places: Places, env: Env): SetupPart[] {
     postgresPart(places, env),
     generatedPart(places, env),
     dashboardPart(places, env),
+    browserPart(places, env),
     temporalPart(places, env),
     dockerPart(places, env),
     binfmtPart(places, env),

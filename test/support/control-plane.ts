@@ -15,6 +15,7 @@ import { openDatabase, type Database } from '../../orchestrator/adapters/prisma/
 import { prismaRecords } from '../../orchestrator/adapters/prisma/records.ts';
 import { prismaWorkerDoor } from '../../orchestrator/adapters/prisma/worker-door.ts';
 import { makeApp } from '../../orchestrator/api/app.ts';
+import type { GuardOptions } from '../../orchestrator/api/plugins/auth.ts';
 import type { ReleaseOrder } from '../../orchestrator/contract/messages.ts';
 import type { BuildOutcome } from '../../orchestrator/contract/worker.ts';
 import { fail } from '../../orchestrator/domain/failure.ts';
@@ -54,8 +55,14 @@ export const rows: readonly PlanRow[] = [
   row('cp313-manylinux_x86_64', '3.13', 'native'), row('cp313-musllinux_x86_64', '3.13', 'none'),
 ];
 
+/** What a plane with pages has beside the API. */
+export interface PagesOfPlane {
+  guard(database: Database): Partial<GuardOptions>;
+  routes(ports: BuildPorts): ((app: FastifyInstance) => void)[];
+}
+
 /** Starts the plane with images for `rows`; `stop` removes database and folder. */
-export async function startControlPlane(): Promise<ControlPlane> {
+export async function startControlPlane(pages?: PagesOfPlane): Promise<ControlPlane> {
   const postgres = await startPostgres();
   const folder = await mkdtemp(join(tmpdir(), 'farm-control-'));
   const database = openDatabase(postgres.url);
@@ -74,13 +81,14 @@ export async function startControlPlane(): Promise<ControlPlane> {
   const sources = prismaSources(ports);
   const door = prismaWorkerDoor(ports);
   const app = await makeApp({
-    guard: { apiToken, workerToken, hosts: ['farm.example'] },
+    guard: { apiToken, workerToken, hosts: ['farm.example'], ...pages?.guard(database) },
     facts: {
       farmId: 'test', version: '0', url: 'http://127.0.0.1', startedAt: new Date(), clock: ports.clock,
       trustFingerprint: async () => 'f00',
     },
     builds, sources, door, attempts: prismaAttempts(ports), tallies: prismaTallies(database), live: liveOf(ports),
     pages: pagesOf({ database, blobs, catalogue, names: { identity: 'identity', issuer: 'issuer', index: ports.index } }),
+    ...(pages ? { more: pages.routes(ports) } : {}),
   });
   return {
     app, ports, builds, sources, records, door, blobs, database, workflows, upstream, git,

@@ -1,0 +1,209 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Failure } from '../../orchestrator/domain/failure.ts';
+import { failure } from '../../orchestrator/domain/failure.ts';
+import { openedLease, startedBuild, type ControlPlane } from '../support/control-plane.ts';
+import { startBrowser, startPagesPlane, type PagesPlane } from '../support/pages-plane.ts';
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>';
+const native = 'cp311-manylinux_x86_64';
+const failed = 'cp313-manylinux_x86_64';
+let pages: PagesPlane;
+let plane: ControlPlane;
+let browser: Browser;
+let context: BrowserContext;
+let name: string;
+let buildId: string;
+let attemptId: string;
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+beforeAll(async () => {
+  [pages, browser] = await Promise.all([startPagesPlane(), startBrowser()]);
+  ({ plane } = pages);
+  ({ name, buildId } = await startedBuild(plane));
+  await plane.database.prisma.project.update({ where: { name }, data: { displayName: evil } });
+  const lease = await openedLease(plane, buildId, failed);
+  ({ attemptId } = lease);
+  await plane.door.event(lease, [{ step: 'fetch', state: 'started' }, { step: 'fetch', state: 'ended', ms: 1234 }, { step: 'build', state: 'started' }]);
+  await plane.door.log(lease, 0, bytes(`first ${evil}\n\u001b[31mred error: ${evil}\u001b[0m\n\u001b]0;title\u0007\u001b[2Jcleared\n${'x'.repeat(5000)}\n`));
+  const why: Failure = failure('FARM_COMPILE_ERROR', 'build', { why: evil, what: evil, target: evil }, { file: evil, line: 3, text: `red error: ${evil}` });
+  await plane.door.outcome(lease, { kind: 'build', state: 'failed', failure: why });
+  await plane.database.prisma.cell.updateMany({ where: { target: 'cp313-musllinux_x86_64' }, data: { state: 'unsupported', notes: [evil] } });
+  await plane.database.prisma.platformAsk.create({ data: { project: name, platform: 'win_arm64', asker: evil, why: evil } });
+  await plane.database.prisma.auditEvent.create({ data: { actor: evil, via: 'token', action: evil, project: evil, status: 200, detail: { why: evil } } });
+  await plane.database.prisma.file.create({ data: {
+    filename: `${name}-1.0-py3-none-any.whl`, sha256: 'a'.repeat(64), bytes: 1234n, project: name, version: '1.0', kind: 'wheel', uploadTime: new Date(),
+    buildId, attemptId, target: failed, serial: 1n, requiresPython: evil, yanked: evil,
+  } });
+  await plane.database.prisma.attestation.create({ data: { statementSha256: 'b'.repeat(64), fileSha256: 'a'.repeat(64), filename: 'x', kind: 'publish', predicateType: evil, bundle: {} } });
+  context = await browser.newContext();
+  context.setDefaultTimeout(20_000);
+}, 120_000);
+
+afterAll(async () => {
+  await browser.close();
+  await pages.stop();
+});
+
+interface Opened extends AsyncDisposable { readonly page: Page; readonly wrong: string[] }
+
+/** Opens a page and remembers whatever went wrong in it. */
+async function open(path: string, look: { width?: number; scheme?: 'light' | 'dark' } = {}): Promise<Opened> {
+  const page = await context.newPage();
+  const wrong: string[] = [];
+  page.on('pageerror', (error) => wrong.push(error.message));
+  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) wrong.push(message.text()); });
+  page.on('dialog', (dialog) => { wrong.push(`dialog: ${dialog.message()}`); void dialog.dismiss(); });
+  await page.setViewportSize({ width: look.width ?? 1440, height: 900 });
+  await page.emulateMedia({ colorScheme: look.scheme ?? 'light', reducedMotion: 'reduce' });
+  await page.goto(pages.url + path);
+  await page.waitForSelector('h1');
+  await page.waitForSelector('.waiting', { state: 'detached' });
+  return { page, wrong, [Symbol.asyncDispose]: () => page.close() };
+}
+
+const allPages = (): string[] => [
+  '/', `/projects/${name}`, `/projects/${name}/ask`, `/projects/${name}/edit/1.0`, `/attempts/${attemptId}`, `/file/${name}-1.0-py3-none-any.whl`,
+  '/queue', '/workers', '/feed', '/edits', '/status', '/account', '/audit', '/api',
+];
+
+/** Sentences about what axe found; WCAG 2.2 A and AA, and best practices. */
+async function found(page: Page): Promise<string[]> {
+  // Through the debugger: the page's own policy runs no script of others.
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }>('axe.run()');
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map((node) => `${node.html.slice(0, 200)} ${node.failureSummary}`).join(' | ')}`);
+}
+
+describe('every page', () => {
+  test('runs nothing of what strangers wrote, and shows it as text', async () => {
+    for (const path of allPages()) {
+      await using opened = await open(path);
+      expect(opened.wrong, path).toEqual([]);
+      expect(await opened.page.evaluate('window.pwned'), path).toBeUndefined();
+      expect(await opened.page.locator('main img[src="x"], main script').count(), path).toBe(0);
+    }
+    await using project = await open(`/projects/${name}`);
+    expect(await project.page.locator('h1').innerText()).toBe(evil);
+    await project.page.locator(`[data-target="${failed}"]`).click();
+    await project.page.locator('.drawer .cause').waitFor();
+    expect(await project.page.locator('.drawer .cause').innerText()).toContain(evil);
+    expect(project.wrong).toEqual([]);
+  }, 120_000);
+
+  test('has nothing that axe finds, in light and dark, wide and narrow', async () => {
+    const looks = [{ width: 1440, scheme: 'light' }, { width: 360, scheme: 'dark' }] as const;
+    const all: string[] = [];
+    for (const look of looks) {
+      for (const path of allPages()) {
+        await using opened = await open(path, look);
+        all.push(...(await found(opened.page)).map((one) => `${path} ${look.width} ${look.scheme}: ${one}`));
+        const over = await opened.page.evaluate<number>('document.documentElement.scrollWidth - document.documentElement.clientWidth');
+        if (over > 0) all.push(`${path} ${look.width}: ${over} pixels too wide`);
+      }
+    }
+    await using drawer = await open(`/projects/${name}`, { scheme: 'dark' });
+    await drawer.page.locator(`[data-target="${failed}"]`).click();
+    await drawer.page.locator('.drawer .cause').waitFor();
+    all.push(...await found(drawer.page));
+    expect(all).toEqual([]);
+  }, 180_000);
+
+  test('has its first view from less than 200 KB of script', async () => {
+    const fresh = await browser.newContext();
+    const page = await fresh.newPage();
+    await page.goto(`${pages.url}/projects/${name}`);
+    await page.waitForSelector('.grid');
+    const total = await page.evaluate<number>("performance.getEntriesByType('resource').filter((one) => one.name.endsWith('.js')).reduce((sum, one) => sum + one.encodedBodySize, 0)");
+    await fresh.close();
+    expect(total).toBeGreaterThan(10_000);
+    expect(total).toBeLessThan(200_000);
+  });
+});
+
+describe('a page moves by itself', () => {
+  test('a cell that a worker takes is seen within a second, and nothing was loaded again', async () => {
+    await using opened = await open(`/projects/${name}`);
+    const { page } = opened;
+    await page.locator('.link.is-live').waitFor();
+    await page.evaluate('window.same = true');
+    const cell = page.locator(`[data-target="${native}"]`);
+    expect(await cell.getAttribute('data-state')).toBe('queued');
+    const lease = await openedLease(plane, buildId, native);
+    const began = Date.now();
+    await page.waitForSelector(`[data-target="${native}"][data-state="running"]`);
+    expect(Date.now() - began).toBeLessThan(1000);
+    expect(await page.evaluate('window.same')).toBe(true);
+    await using log = await open(`/attempts/${lease.attemptId}`);
+    await log.page.locator('.link.is-live').waitFor();
+    await plane.door.log(lease, 0, bytes('one\ntw'));
+    await log.page.getByText('one', { exact: true }).waitFor();
+    // The connection breaks in the middle of a line and of a character, and nothing is lost or told twice.
+    const [smile] = [bytes('o 😀\n')];
+    await plane.door.log(lease, 6, smile!.subarray(0, 4));
+    plane.app.server.closeAllConnections();
+    await plane.door.log(lease, 10, smile!.subarray(4));
+    await plane.door.log(lease, 6 + smile!.length, bytes('three\n'));
+    await log.page.getByText('three', { exact: true }).waitFor();
+    expect((await log.page.locator('.lines li span').allInnerTexts()).map((line) => line.trim())).toEqual(['one', 'two 😀', 'three', '']);
+    // Both pages are live again, and the grid has what it missed.
+    await plane.database.prisma.cell.updateMany({ where: { target: native }, data: { state: 'failed' } });
+    await plane.ports.changes.tellSoon('farm_build', buildId);
+    await page.waitForSelector(`[data-target="${native}"][data-state="failed"]`);
+  }, 60_000);
+});
+
+describe('by keyboard', () => {
+  test('the grid moves, opens and gives the focus back', async () => {
+    await using opened = await open(`/projects/${name}`);
+    const { page } = opened;
+    await page.locator('[data-row="0"][data-column="0"]').focus();
+    await page.keyboard.press('ArrowRight');
+    const second = await page.evaluate('document.activeElement.dataset.column');
+    expect(second).toBe('1');
+    await page.keyboard.press('Enter');
+    await page.locator('.drawer').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.drawer').waitFor({ state: 'detached' });
+    expect(await page.evaluate('document.activeElement.dataset.column')).toBe('1');
+  });
+
+  test('the log is searched and jumps to the first error', async () => {
+    await using opened = await open(`/attempts/${attemptId}`);
+    const { page } = opened;
+    await page.getByText('cleared', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'First error' }).click();
+    expect(await page.locator('.lines li.marked').innerText()).toContain(`red error: ${evil}`);
+    await page.getByPlaceholder('Search').last().fill('cleared');
+    await page.keyboard.press('Enter');
+    expect(await page.locator('.lines li.marked').innerText()).toContain('cleared');
+    expect(await page.locator('.ansi-red').count()).toBeGreaterThan(0);
+  });
+});
+
+describe('who may do what', () => {
+  test('a token signs a browser in, the page offers what its role may, and ends when it is revoked', async () => {
+    const asked = await fetch(`${pages.url}/api/tokens`, {
+      method: 'POST', headers: { authorization: 'Bearer api-token-of-the-test', 'content-type': 'application/json' }, body: JSON.stringify({ name: 'a reader', role: 'viewer' }),
+    });
+    const { token, id } = await asked.json() as { token: string; id: string };
+    const stranger = await browser.newContext();
+    const other = await stranger.newPage();
+    // A forwarded page is no page of this machine: nobody is signed in by opening it.
+    await other.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.9' });
+    await other.goto(`${pages.url}/sign-in`);
+    await other.getByLabel('Token').fill(token);
+    await other.getByRole('button', { name: 'Sign in' }).click();
+    await other.getByText('Signed in as').waitFor();
+    await other.goto(`${pages.url}/`);
+    await other.getByText('Building takes the role trigger.').waitFor();
+    await fetch(`${pages.url}/api/tokens/${id}`, { method: 'DELETE', headers: { authorization: 'Bearer api-token-of-the-test' } });
+    await other.goto(`${pages.url}/account`);
+    await other.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await stranger.close();
+  });
+});

@@ -1,0 +1,71 @@
+/** A control plane with its pages, a browser, and cells that a test moves as workers would. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium, type Browser } from 'playwright-core';
+import { mustEndWell } from '../../infra/setup/command.ts';
+import { browserOf } from '../../infra/setup/browser.ts';
+import { dashboardDigest, dashboardFolder } from '../../infra/setup/dashboard.ts';
+import { placesOf } from '../../infra/setup/places.ts';
+import { prismaAccounts } from '../../orchestrator/adapters/accounts.ts';
+import { dashboardFiles } from '../../orchestrator/adapters/dashboard-files.ts';
+import { pagesOf } from '../../orchestrator/adapters/pages/pages.ts';
+import { accountRoutes } from '../../orchestrator/api/routes/accounts.ts';
+import { badgeRoutes } from '../../orchestrator/api/routes/badges.ts';
+import { editRoutes } from '../../orchestrator/api/routes/edits.ts';
+import { dashboardRoutes } from '../../orchestrator/api/routes/dashboard.ts';
+import { openLocalSession, sessionRoutes, type SessionParts } from '../../orchestrator/api/routes/session.ts';
+import { fail } from '../../orchestrator/domain/failure.ts';
+import type { Edits } from '../../orchestrator/edit-ports.ts';
+import { startControlPlane, type ControlPlane } from './control-plane.ts';
+
+export interface PagesPlane {
+  readonly plane: ControlPlane;
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const cookie = 'farm_test';
+
+const unknown = async (): Promise<never> => fail('FARM_NOT_FOUND', 'plan', { thing: 'edit' });
+const noEdits: Edits = { preview: unknown, previewBatch: unknown, startBatch: unknown, start: unknown, view: unknown, newest: async () => [], cancel: unknown };
+
+/** Builds the dashboard into a folder of its own and serves it with everything behind it. */
+export async function startPagesPlane(): Promise<PagesPlane> {
+  const { root } = placesOf({});
+  const cache = await mkdtemp(join(tmpdir(), 'farm-pages-'));
+  const built = (await mustEndWell([process.execPath, join(root, 'infra', 'dashboard.ts'), cache], { cwd: root })).trim();
+  const digest = dashboardDigest(root);
+  if (!built.endsWith(dashboardFolder(cache, digest))) throw new Error(`the dashboard was built elsewhere: ${built}`);
+  const plane = await startControlPlane({
+    guard: (database) => ({ accounts: prismaAccounts(database), cookie }),
+    routes: ({ database, blobs, catalogue, index }) => {
+      const sessions: SessionParts = { accounts: prismaAccounts(database), cookie, url: 'http://127.0.0.1', local: true };
+      const pages = pagesOf({ database, blobs, catalogue, names: { identity: 'identity', issuer: 'issuer', index } });
+      return [
+        (app) => accountRoutes(app, sessions), (app) => sessionRoutes(app, sessions), (app) => badgeRoutes(app, { pages, url: 'http://127.0.0.1' }),
+        (app) => editRoutes(app, { edits: noEdits }), (app) => dashboardRoutes(app, {
+          files: dashboardFiles(dashboardFolder(cache, digest)), digest, base: '/', opened: (request, reply) => openLocalSession(sessions, request, reply),
+        }),
+      ];
+    },
+  });
+  await plane.app.listen({ host: '127.0.0.1', port: 0 });
+  return {
+    plane, url: `http://127.0.0.1:${(plane.app.server.address() as AddressInfo).port}`,
+    async stop() {
+      await plane.stop();
+      await rm(cache, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Starts the browser that set-up has found. @errors throws where there is none: ./farm setup says how to get one */
+export function startBrowser(): Promise<Browser> {
+  const executablePath = browserOf(process.env);
+  if (!executablePath) throw new Error('no Chromium: set one in FARM_TEST_BROWSER, or install the package chromium');
+  return chromium.launch({
+    executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+  });
+}
