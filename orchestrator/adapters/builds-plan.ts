@@ -95,7 +95,7 @@ export function needsWork(cell: Pick<Cell, 'state' | 'tested' | 'failure' | 'tes
   const retry = (value: Failure | null): boolean => again || value?.blame !== 'project';
   if (cell.state === 'failed') return retry(asFailure(cell.failure));
   if (cell.state === 'succeeded' && cell.tested === 'failed') return retry(asFailure(cell.testFailure));
-  return ['queued', 'running', 'cancelled'].includes(cell.state);
+  return ['queued', 'running', 'cancelled', 'blocked'].includes(cell.state);
 }
 
 /** Whether a build that left nothing to build still did not publish what it has, by no fault of the project. */
@@ -129,7 +129,9 @@ export async function orderOf(tx: Tx, buildId: string): Promise<ReleaseOrder> {
 }
 
 /** A plan as people see it, with what earlier attempts of the project let expect. */
-export async function planView(database: Database, draft: Draft, now: string): Promise<PlanView> {
+export async function planView(
+  database: Database, draft: Draft, { now, blocked }: { readonly now: string; readonly blocked: ReadonlyMap<string, Failure> },
+): Promise<PlanView> {
   const { prisma } = database;
   const { plan, sha256 } = await withCutoff(prisma, draft, now);
   const [cells, expected, last] = await Promise.all([
@@ -145,7 +147,8 @@ export async function planView(database: Database, draft: Draft, now: string): P
     sourceDateEpoch: source.sourceDateEpoch,
     unsupported: [...plan.unsupported ?? []],
     cells: plan.cells.map(({ target, tier, rows, skipped }) => ({
-      target, tier, state: known.get(target)?.state ?? (skipped ? 'unsupported' : 'queued'), why: skipped?.message ?? null,
+      target, tier, state: stateOf(known.get(target)?.state, skipped, blocked.get(target)),
+      why: skipped?.message ?? blocked.get(target)?.message ?? null,
       rows: rows.map(({ image, imageKey, build, test, floor, buildPool }) => ({ image, imageKey, build, test, floor, buildPool })),
       passed: [...draft.placement?.passed.get(target) ?? []],
       expectedMs: expected.get(target)?.ms ?? null, expectedBytes: expected.get(target)?.bytes ?? null,
@@ -154,6 +157,12 @@ export async function planView(database: Database, draft: Draft, now: string): P
       && !cells.some((cell) => needsWork(cell, false)) && !needsPublishing(last),
     images: [...draft.placement?.lacking ?? []],
   };
+}
+
+/** What a cell would be: what it is already, where that is an end. */
+function stateOf(now: string | undefined, skipped: Failure | undefined, blocked: Failure | undefined): string {
+  if (blocked && (now === undefined || now === 'queued' || now === 'blocked')) return 'blocked';
+  return now === 'blocked' ? 'queued' : now ?? (skipped ? 'unsupported' : 'queued');
 }
 
 /** Mean time and size of what was really built of a project, for each target. */

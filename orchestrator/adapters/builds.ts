@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildRequest, BuildView } from '../contract/api.ts';
-import { fail } from '../domain/failure.ts';
+import { fail, type Failure } from '../domain/failure.ts';
 import type { Builds, Catalogue, Clock, Records } from '../ports.ts';
 import { mustBeMade } from './builds-images.ts';
+import { blockedCells } from './builds-blocked.ts';
 import { draftPlan, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
 import { resolveSdist, resolveWhat } from './builds-resolve.ts';
 import { sdistOfSource, type SourcePorts } from './builds-sources.ts';
@@ -32,11 +33,16 @@ export function prismaBuilds(ports: BuildPorts): Builds {
   const view = async (id: string, started = true): Promise<BuildView> => (await views([id], started))[0] as BuildView;
   const watch = buildWatch(ports.changes, (id) => view(id));
   return {
-    plan: async (request) => planView(database, await draft(ports, request), wholeSecond(ports.clock.now())),
+    async plan(request) {
+      const drafted = await draft(ports, request);
+      const blocked = await blockedCells({ database, upstream: ports.resolve.upstream }, drafted);
+      return planView(database, drafted, { now: wholeSecond(ports.clock.now()), blocked });
+    },
     async start(request) {
       const drafted = await draft(ports, request);
       if (ports.images && drafted.placement) mustBeMade(ports.images, drafted.placement.lacking);
-      const { buildId, started } = await record(ports, drafted, request);
+      const blocked = await blockedCells({ database, upstream: ports.resolve.upstream }, drafted);
+      const { buildId, started } = await record(ports, drafted, request, blocked);
       if (started) await startWorkflow(ports, buildId);
       return view(buildId, started);
     },
@@ -74,7 +80,7 @@ async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft> {
  * unchanged and nothing is left to do; a build that goes on already is joined.
  */
 async function record(
-  ports: BuildPorts, wanted: Draft, request: BuildRequest,
+  ports: BuildPorts, wanted: Draft, request: BuildRequest, blocked: ReadonlyMap<string, Failure>,
 ): Promise<{ readonly buildId: string; readonly started: boolean }> {
   return ports.database.prisma.$transaction(async (tx) => {
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${wanted.coreSha256}, 0))`;
@@ -83,12 +89,18 @@ async function record(
     if (last?.state === 'running') return { buildId: last.id, started: true };
     const again = request.again ?? false;
     const cells = await tx.cell.findMany({ where: { planSha256 } });
-    const open = cells.filter((cell) => needsWork(cell, again)).map(({ target }) => target);
+    const needed = cells.filter((cell) => needsWork(cell, again)).map(({ target }) => target);
+    const open = needed.filter((target) => !blocked.has(target));
     if (last && open.length === 0 && !needsPublishing(last)) return { buildId: last.id, started: false };
     const build = await tx.build.create({
       data: { id: randomUUID(), planSha256, again, ...(request.limits ? { limits: asJson(request.limits) } : {}) },
     });
-    await resetCells(tx, planSha256, open);
+    await resetCells(tx, planSha256, needed);
+    for (const target of needed.filter((one) => blocked.has(one))) {
+      await tx.cell.update({
+        where: { planSha256_target: { planSha256, target } }, data: { state: 'blocked', failure: asJson(blocked.get(target)) },
+      });
+    }
     await ports.changes.tell(tx, 'farm_build', build.id);
     return { buildId: build.id, started: true };
   });

@@ -24,6 +24,7 @@ export function size(bytes: number): string {
 export function words(cell: CellView): string {
   if (cell.state === 'running') return printable(cell.step ?? 'starting');
   if (cell.failure?.code === 'FARM_TARGET_SKIPPED') return printable(cell.failure.message.split(':')[0] ?? '');
+  if (cell.state === 'blocked') return printable(cell.failure?.message.split(' (')[0] ?? 'blocked');
   if (cell.state === 'covered') return `covered by ${cell.coveredBy ?? '?'}`;
   const tested = cell.tested === null || cell.tested === 'passed' ? '' : `, test: ${cell.tested}`;
   return cell.state === 'succeeded' && cell.tested === 'passed' ? 'succeeded, tested' : `${cell.state}${tested}`;

@@ -60,6 +60,8 @@ export const cards = {
     'Build its wheel first: ./farm build {name}'),
   FARM_REQUIREMENT_CONFLICT: card('project', 'never', 422, 'The requirements contradict each other: {why}.',
     'Loosen one of the bounds.'),
+  FARM_BLOCKED: card('project', 'never', 422, 'blocked by {name} (no {target} wheel).',
+    'Build its wheel first: ./farm build {name} --targets {target}; then build again.'),
   FARM_FETCH_FAILED: card('world', 'backoff', 502, 'Requirements could not be fetched: {why}.',
     'Check the network of the worker; the cell is tried again.'),
   FARM_BACKEND_MISSING: card('project', 'never', 422, 'The build backend {backend} cannot be imported.',

@@ -96,6 +96,7 @@ function accepts(known: Map<string, boolean>, target: string, tags: string): boo
 
 /** The requirement that keeps a cell from being built, where its failure names one. */
 export function blockedOn(failure: { readonly code: string; readonly message: string } | null): string | null {
+  if (failure?.code === 'FARM_BLOCKED') return /^blocked by (\S+)/.exec(failure.message)?.[1] ?? null;
   if (failure === null || !/^FARM_REQUIREMENT_(NO_WHEEL|UNKNOWN)$/.test(failure.code)) return null;
   const name = /requirement ([A-Za-z0-9][\w.-]*)/.exec(failure.message)?.[1];
   return name === undefined ? null : name.toLowerCase().replace(/[-_.]+/g, '-').replace(/-+$/, '');

@@ -58,7 +58,6 @@ describe('builds that fail', () => {
   const bad: readonly Bad[] = [
     { animal: animals.noBackend, code: 'FARM_BACKEND_MISSING', step: 'requires' },
     { animal: animals.unknownRequirement, code: 'FARM_REQUIREMENT_UNKNOWN', step: 'fetch' },
-    { animal: animals.requirementWithoutWheel, code: 'FARM_REQUIREMENT_NO_WHEEL', step: 'fetch' },
     { animal: animals.compileError, code: 'FARM_COMPILE_ERROR', step: 'build', evidence: /native\.c:4: .*not_declared_anywhere/ },
     { animal: animals.missingHeader, code: 'FARM_HEADER_MISSING', step: 'build', evidence: /native\.c:1: .*yaml\.h/ },
     { animal: animals.swallowedError, code: 'FARM_PURE_BY_MISTAKE', step: 'build' },

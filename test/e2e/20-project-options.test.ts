@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { apiOf, buildAnimal, ended, homeTarget, startAnimal } from '../support/build.ts';
 import { sharedFarm, type TestFarm } from '../support/farm.ts';
-import { packAnimal, type Animal } from '../zoo/animals.ts';
+import { animals, packAnimal, type Animal } from '../zoo/animals.ts';
 import { askingAnimals } from '../zoo/project-options.ts';
 
 let farm: TestFarm;
@@ -72,6 +72,13 @@ describe('a project that has [tool.cibuildwheel]', () => {
     expect(broken.cell.failure).toMatchObject({ code: 'FARM_PATCH_FAILED', step: 'requires' });
     const refused = await startAnimal(farm, askingAnimals.needsRecipe, { recipe: { name: 'r.toml', text: 'nonsense = 1' } }).then(() => null, (error: Error) => error.message);
     expect(refused).toContain('line 1, column 1: nonsense is no option of a recipe');
+  });
+
+  it('whose build requirement was released as an sdist only is blocked before anything starts', async () => {
+    const { build, cell } = await buildAnimal(farm, animals.requirementWithoutWheel);
+    expect(cell).toMatchObject({ state: 'blocked', attempts: 0, failure: { code: 'FARM_BLOCKED', step: 'plan' } });
+    expect(cell.failure?.message).toBe('blocked by docopt (no cp311-manylinux_x86_64 wheel).');
+    expect(build.state).toBe('failed');
   });
 
   it('whose tests fail is not published; tests that the sdist has not are named, not run', async () => {

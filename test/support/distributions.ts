@@ -16,6 +16,8 @@ interface Wanted {
   readonly version: string;
   readonly requires?: readonly string[];
   readonly requiresPython?: string | null;
+  /** Of the sdist: build-system.requires. */
+  readonly buildRequires?: readonly string[];
   /** Ends up in the module, so that other bytes come out. */
   readonly content?: string;
   /** Of the wheel: `py3-none-any` where absent. */
@@ -55,7 +57,7 @@ export async function makeSdist(wanted: Wanted): Promise<MadeDistribution> {
   const archive = pack();
   archive.entry({ name: `${stem}/PKG-INFO` }, metadata);
   archive.entry({ name: `${stem}/pyproject.toml` },
-    `[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n[project]\nname = "${wanted.name}"\nversion = "${wanted.version}"\n`);
+    `[build-system]\nrequires = ${JSON.stringify(wanted.buildRequires ?? [])}\nbuild-backend = "backend"\nbackend-path = ["."]\n[project]\nname = "${wanted.name}"\nversion = "${wanted.version}"\n`);
   archive.entry({ name: `${stem}/backend.py` }, backend(stem, metadata));
   archive.finalize();
   const chunks: Buffer[] = [];
