@@ -1,6 +1,6 @@
 /** Build requirements: fetched in a box with network, shared by the cells of a release, put into the sealed box. */
 import type { BlobInput, ImageInput } from '../orchestrator/contract/worker.ts';
-import type { BuildOptions } from '../orchestrator/domain/cell-options.ts';
+import type { BuildOptions, OwnWheel } from '../orchestrator/domain/cell-options.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
 import type { BuildSpec, SdistSpec, TestSpec } from '../orchestrator/contract/worker.ts';
 import type { Box } from './backend/types.ts';
@@ -43,19 +43,31 @@ async function putIn(box: Box, scope: Scope<Sourced>, { blob, file, tools }: Giv
   ]);
 }
 
+/** Wheels of this farm that stand for what the upstream index has not. */
+const ownOf = (spec: Sourced): readonly OwnWheel[] => (spec.kind === 'build' ? optionsOf(spec)?.own ?? [] : []);
+
+/** Puts them into a fetch box; answers their file names. */
+async function putOwn(scope: Scope<Sourced>, box: Box): Promise<readonly string[]> {
+  const own = ownOf(scope.spec);
+  const files = await Promise.all(own.map(async (wheel) => ({ path: inputPath(wheel.filename), bytes: { file: await scope.lease.input(wheel) } })));
+  if (files.length > 0) await box.put(files);
+  return own.map(({ filename }) => filename);
+}
+
 /** Fetches in a box of its own, or takes what a cell with the same requirements has fetched. */
 async function fetchOnce(
   scope: Scope<Sourced>, key: readonly string[], order: FetchOrder, source: Pick<GivenSource, 'blob' | 'file'> | null,
 ): Promise<Fetched> {
   let fetchedHere = false;
-  const fetched = await scope.ports.fetches.get(JSON.stringify(key), scope.signal, async (file) => {
+  const fetched = await scope.ports.fetches.get(JSON.stringify([...key, ...ownOf(scope.spec).map(({ sha256 }) => sha256)]), scope.signal, async (file) => {
     fetchedHere = true;
     const box = await scope.open(scope.spec.image, 'fetch');
     await box.put([
       ...scope.ports.scripts,
       ...(source === null ? [] : [{ path: inputPath(source.blob.filename), bytes: { file: source.file } }]),
     ]);
-    const { lock } = await scope.step(box, fetchCommand(order), judgeFetch);
+    const local = await putOwn(scope, box);
+    const { lock } = await scope.step(box, fetchCommand({ ...order, local }), judgeFetch);
     await box.take(place.bundle, file, bundleBytesMax);
     await box.close();
     return { lock, bundle: file };

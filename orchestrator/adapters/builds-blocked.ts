@@ -1,5 +1,6 @@
 import { everywhere, missingRequirement, usualMarkers, type PageFile, type TargetInterpreter } from '../domain/blocked.ts';
 import { failure, FarmError, type Failure } from '../domain/failure.ts';
+import type { OwnWheel } from '../domain/cell-options.ts';
 import type { PlanCell, PlanRow } from '../domain/plan.ts';
 import { parseRequirement, type Requirement } from '../domain/requirement.ts';
 import type { Upstream } from '../ports.ts';
@@ -11,20 +12,34 @@ export interface BlockedPorts { readonly database: Database; readonly upstream: 
 /** Build requirements whose wheel of the target itself is needed: its headers are compiled against. */
 const targetProjects: ReadonlySet<string> = new Set(['numpy']);
 
+/** What the look at the build requirements found, by target. */
+export interface Requirements {
+  /** Cells that a build requirement keeps from being built, with the reason. */
+  readonly blocked: ReadonlyMap<string, Failure>;
+  /** Wheels of the farm's own index that stand for what the upstream index has not. */
+  readonly own: ReadonlyMap<string, readonly OwnWheel[]>;
+}
+
 /**
- * The cells that a build requirement keeps from being built, by target, with the reason. Wheels of the upstream index
- * and of the farm's own count. Where the index does not answer nothing is blocked: the fetch will say what is wrong.
+ * Looks whether each build requirement has a wheel. Wheels of the upstream index and of the farm's own count. Where
+ * the index does not answer nothing is blocked: the fetch will say what is wrong.
  */
-export async function blockedCells({ database, upstream }: BlockedPorts, { plan, resolved }: Draft): Promise<ReadonlyMap<string, Failure>> {
+export async function lookAtRequirements({ database, upstream }: BlockedPorts, { plan, resolved }: Draft): Promise<Requirements> {
   const cells = plan.cells.filter(({ skipped, rows }) => !skipped && rows.length > 0);
   const requires = new Map(cells.map((cell) => [cell.target, requirementsOf(resolved.settings, cell)]));
   const names = [...new Set([...requires.values()].flat().map(({ name }) => name))];
-  if (names.length === 0) return new Map();
-  const [pages, interpreters] = await Promise.all([pagesOf(names, { database, upstream }), interpretersOf(database, cells)]);
-  return new Map(cells.flatMap((cell): [string, Failure][] => {
-    const found = blockedBy(cell, requires.get(cell.target) ?? [], pages, interpreters);
-    return found ? [[cell.target, found]] : [];
-  }));
+  const [blocked, own] = [new Map<string, Failure>(), new Map<string, readonly OwnWheel[]>()];
+  if (names.length === 0) return { blocked, own };
+  const [pages, files, interpreters] = await Promise.all([pagesOf(names, upstream), ownFiles(names, database), interpretersOf(database, cells)]);
+  for (const cell of cells) {
+    const asked = requires.get(cell.target) ?? [];
+    if (!blockedBy(cell, asked, pages, interpreters)) continue;
+    const both = new Map([...pages].map(([name, page]) => [name, [...page, ...files.get(name) ?? []]]));
+    const found = blockedBy(cell, asked, both, interpreters);
+    if (found) blocked.set(cell.target, found);
+    else own.set(cell.target, asked.flatMap(({ name }) => (files.get(name) ?? []).map(({ filename, sha256, bytes }) => ({ filename, sha256, bytes }))));
+  }
+  return { blocked, own };
 }
 
 function requirementsOf(settings: Readonly<Record<string, unknown>>, cell: PlanCell): readonly Requirement[] {
@@ -69,21 +84,25 @@ async function interpretersOf({ prisma }: Database, cells: readonly PlanCell[]):
   }));
 }
 
-/** The files of each project, upstream's and the farm's own; a project whose page cannot be read is left out. */
-async function pagesOf(names: readonly string[], { database, upstream }: BlockedPorts): Promise<ReadonlyMap<string, readonly PageFile[]>> {
-  const own = await database.prisma.file.findMany({
-    where: { project: { in: [...names] }, kind: 'wheel' }, select: { project: true, filename: true, requiresPython: true, yanked: true },
-  });
+/** The files of each project upstream; a project whose page cannot be read is left out. */
+async function pagesOf(names: readonly string[], upstream: Upstream): Promise<ReadonlyMap<string, readonly PageFile[]>> {
   const pages = await Promise.all(names.map(async (name): Promise<readonly [string, readonly PageFile[]][]> => {
-    const mine = own.filter(({ project }) => project === name).map((file) => ({ ...file, yanked: file.yanked !== null }));
     try {
       const page = await upstream.project(name);
-      const theirs = page?.files.map(({ filename, requiresPython, yanked }) => ({ filename, requiresPython, yanked: yanked !== false })) ?? [];
-      return [[name, [...mine, ...theirs]]];
+      return [[name, page?.files.map(({ filename, requiresPython, yanked }) => ({ filename, requiresPython, yanked: yanked !== false })) ?? []]];
     } catch (error) {
       if (error instanceof FarmError && error.failure.code === 'FARM_UPSTREAM_UNREACHABLE') return [];
       throw error;
     }
   }));
   return new Map(pages.flat());
+}
+
+/** The farm's own wheels of some projects, the newest first; not the yanked ones. */
+async function ownFiles(names: readonly string[], { prisma }: Database): Promise<ReadonlyMap<string, readonly (PageFile & OwnWheel)[]>> {
+  const files = await prisma.file.findMany({
+    where: { project: { in: [...names] }, kind: 'wheel', yanked: null }, orderBy: { uploadTime: 'desc' },
+    select: { project: true, filename: true, requiresPython: true, sha256: true, bytes: true },
+  });
+  return Map.groupBy(files.map((file) => ({ ...file, bytes: Number(file.bytes), yanked: false })), ({ project }) => project);
 }

@@ -1,6 +1,6 @@
 import type { BuildRequest, PlanView } from '../contract/api.ts';
 import { buildQueue, testQueue, type CellRef, type ReleaseOrder } from '../contract/messages.ts';
-import { projectWishes, type CellOptions } from '../domain/cell-options.ts';
+import { projectWishes, type CellOptions, type OwnWheel } from '../domain/cell-options.ts';
 import { fail, failure, FarmError, type Failure } from '../domain/failure.ts';
 import {
   canonicalText, chosenBy, orderCells, planBuild, planCore, policyOf, type Plan, type PlanCell, type PlanRow,
@@ -67,6 +67,17 @@ export async function draftPlan(
   if (plan.cells.length === 0) fail('FARM_REQUIRES_PYTHON', 'plan', { project, requires: requiresPython ?? '' });
   if (plan.cells.every(({ skipped }) => skipped)) throw new FarmError(whyNothing(plan));
   return { plan, coreSha256: sha256Of(planCore(plan)), resolved, placement };
+}
+
+/** The draft with the farm's own wheels that its cells are built with. */
+export function withOwnWheels(draft: Draft, own: ReadonlyMap<string, readonly OwnWheel[]>): Draft {
+  if (own.size === 0) return draft;
+  const cells = draft.plan.cells.map((cell) => {
+    const wheels = own.get(cell.target);
+    return wheels ? { ...cell, build: { ...cell.build, own: wheels } } : cell;
+  });
+  const plan = { ...draft.plan, cells };
+  return { ...draft, plan, coreSha256: sha256Of(planCore(plan)) };
 }
 
 const nameOf = (row: { readonly target: string; readonly image: string }): string => `${row.target} ${row.image}`;

@@ -3,8 +3,8 @@ import type { BuildRequest, BuildView } from '../contract/api.ts';
 import { fail, type Failure } from '../domain/failure.ts';
 import type { Builds, Catalogue, Clock, Records } from '../ports.ts';
 import { mustBeMade } from './builds-images.ts';
-import { blockedCells } from './builds-blocked.ts';
-import { draftPlan, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
+import { lookAtRequirements } from './builds-blocked.ts';
+import { draftPlan, withOwnWheels, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
 import { resolveSdist, resolveWhat } from './builds-resolve.ts';
 import { sdistOfSource, type SourcePorts } from './builds-sources.ts';
 import { buildWatch } from './builds-watch.ts';
@@ -35,14 +35,12 @@ export function prismaBuilds(ports: BuildPorts): Builds {
   return {
     async plan(request) {
       const drafted = await draft(ports, request);
-      const blocked = await blockedCells({ database, upstream: ports.resolve.upstream }, drafted);
-      return planView(database, drafted, { now: wholeSecond(ports.clock.now()), blocked });
+      return planView(database, drafted, { now: wholeSecond(ports.clock.now()), blocked: drafted.blocked });
     },
     async start(request) {
       const drafted = await draft(ports, request);
       if (ports.images && drafted.placement) mustBeMade(ports.images, drafted.placement.lacking);
-      const blocked = await blockedCells({ database, upstream: ports.resolve.upstream }, drafted);
-      const { buildId, started } = await record(ports, drafted, request, blocked);
+      const { buildId, started } = await record(ports, drafted, request, drafted.blocked);
       if (started) await startWorkflow(ports, buildId);
       return view(buildId, started);
     },
@@ -68,11 +66,13 @@ export function prismaBuilds(ports: BuildPorts): Builds {
   };
 }
 
-async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft> {
+async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft & { readonly blocked: ReadonlyMap<string, Failure> }> {
   const resolved = request.source
     ? await resolveSdist(ports.resolve, await sdistOfSource(ports, request.source))
     : await resolveWhat(ports.resolve, request.what);
-  return draftPlan(ports, resolved, { request, builder: ports.builder, recipes: ports.recipes });
+  const drafted = await draftPlan(ports, resolved, { request, builder: ports.builder, recipes: ports.recipes });
+  const { blocked, own } = await lookAtRequirements({ database: ports.database, upstream: ports.resolve.upstream }, drafted);
+  return { ...withOwnWheels(drafted, own), blocked };
 }
 
 /**

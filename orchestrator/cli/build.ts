@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BuildView, StatusView } from '../contract/api.ts';
+import type { BuildRequest, BuildView, PlanView, StatusView } from '../contract/api.ts';
 import { FarmError, failure } from '../domain/failure.ts';
 import { farmNames } from '../domain/statement.ts';
 import { clientOf, type ApiClient } from './api-client.ts';
@@ -10,15 +10,17 @@ import { readAsked, requestOf, type Asked } from './order.ts';
 import { failureOf } from './print-error.ts';
 import { exitStatus, jsonFailure, jsonResult, resultLines } from './result.ts';
 import { LiveTable } from './table.ts';
+import { buildDeps } from './with-deps.ts';
 
 export const command: Command = {
-  usage: 'build WHAT [--targets GLOB…] [--recipe FILE] [--json] [--again]',
+  usage: 'build WHAT [--targets GLOB…] [--recipe FILE] [--with-deps] [--json] [--again]',
   help: [
     'Builds a release for the default targets, tests, signs and publishes it, and says what is covered and what is not.',
     'Starts the farm when it is not up. Ctrl-C cancels the build.', '',
     '  WHAT            name, name==version, owner/repo[@ref][#folder], a git address, a folder, or an sdist file',
     '  --targets GLOB  these targets instead, for example "cp313-*" or cp311-manylinux_aarch64; "*" is the whole grid',
     '  --recipe FILE   a recipe (TOML or JSON) over the project’s own options; docs/project-options.md',
+    '  --with-deps     build requirements that have no wheel are built first',
     '  --json          the last line is one object {project, version, index, cells: […]}',
     '  --again         build failed cells again, also those whose failure was the project’s',
   ],
@@ -49,12 +51,25 @@ async function build(context: Context, asked: Asked): Promise<number> {
   };
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
   const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), stop.signal);
+  if (asked.withDeps) await depsFirst(context, client, request);
   const started = await withImages({ client, err: context.err, signal: stop.signal }, () => client.post<BuildView>('/builds', request));
   running = started.id;
   // Asked for while the farm was planning: nobody else would end the build.
   if (stop.signal.aborted && started.state === 'running') cancel(running);
   const ended = started.state === 'running' ? await follow(context, client, started) : started;
   return report(context, client, ended, asked.json);
+}
+
+/** Requirements without a wheel are built before; each is shown as a build of its own. */
+async function depsFirst(context: Context, client: ApiClient, request: BuildRequest): Promise<void> {
+  await buildDeps({
+    plan: (one) => client.post<PlanView>('/plans', one),
+    build: async (one) => {
+      const started = await client.post<BuildView>('/builds', one);
+      return started.state === 'running' ? follow(context, client, started) : started;
+    },
+    say: (line) => context.err.write(`${line}\n`),
+  }, request);
 }
 
 /** Shows the build until it has ended; a dropped stream is opened again. */

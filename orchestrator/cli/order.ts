@@ -18,6 +18,8 @@ export interface Asked {
   readonly again: boolean;
   /** A file with a recipe; null where none was given. */
   readonly recipe: string | null;
+  /** Requirements without a wheel are built first. */
+  readonly withDeps: boolean;
 }
 
 /**
@@ -29,11 +31,11 @@ export function readAsked(argv: readonly string[]): Asked {
   const next = at < 0 ? -1 : argv.findIndex((word, index) => index > at && word.startsWith('--'));
   const globs = at < 0 ? [] : argv.slice(at + 1, next < 0 ? undefined : next);
   const rest = at < 0 ? argv : [...argv.slice(0, at), ...(next < 0 ? [] : argv.slice(next))];
-  const { values, positionals } = readArguments(rest, { json: { type: 'boolean' }, again: { type: 'boolean' }, recipe: { type: 'string' } });
+  const { values, positionals } = readArguments(rest, { json: { type: 'boolean' }, again: { type: 'boolean' }, recipe: { type: 'string' }, 'with-deps': { type: 'boolean' } });
   const [what, ...more] = positionals;
   if (!what || more.length > 0) throw wrongUse(what ? `one thing at a time, not also ${more.join(' ')}` : 'say what to build');
   if (at >= 0 && globs.length === 0) throw wrongUse('--targets needs at least one glob');
-  return { what, targets: globs.flatMap((glob) => glob.split(/[\s,]+/)).filter(Boolean), json: values.json ?? false, again: values.again ?? false, recipe: values.recipe ?? null };
+  return { what, targets: globs.flatMap((glob) => glob.split(/[\s,]+/)).filter(Boolean), json: values.json ?? false, again: values.again ?? false, recipe: values.recipe ?? null, withDeps: values['with-deps'] ?? false };
 }
 
 /**

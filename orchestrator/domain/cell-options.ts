@@ -24,7 +24,12 @@ export interface BuildOptions {
   readonly tools?: readonly string[];
   /** External libraries, as PEP 725 names them. */
   readonly external?: readonly string[];
+  /** Wheels of this farm for requirements that the upstream index has no wheel of. */
+  readonly own?: readonly OwnWheel[];
 }
+
+/** A published wheel of this farm. */
+export interface OwnWheel { readonly filename: string; readonly sha256: string; readonly bytes: number }
 
 /** No part of the attempt key: a wheel is tested anew. */
 export interface TestOptions {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { BuildView, PlanView } from '../../orchestrator/contract/api.ts';
-import { apiToken, startControlPlane, type ControlPlane } from '../support/control-plane.ts';
+import { apiToken, openedLease, startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { makeSdist, makeWheel } from '../support/distributions.ts';
 
 let plane: ControlPlane;
@@ -39,4 +39,20 @@ test('a requirement of the build machine without a wheel blocks every cell; one 
   expect(blocked.cells.map(({ state, failure }) => [state, failure?.message])).toEqual([['blocked', 'blocked by only-source (no cp311-manylinux_x86_64 wheel).']]);
   const lost = await post<BuildView>('/api/builds', { what: 'lost==1.0', targets: ['cp311-manylinux_aarch64'] });
   expect(lost.cells.map(({ state }) => state)).toEqual(['queued']);
+});
+
+test('a wheel that this farm has published stands for the one that is missing, and goes into the cell’s inputs', async () => {
+  plane.upstream.offer('own-dep', await makeSdist({ name: 'own-dep', version: '1.0' }));
+  plane.upstream.offer('uses-own', await makeSdist({ name: 'uses-own', version: '1.0', buildRequires: ['own-dep'] }));
+  const request = { what: 'uses-own==1.0', targets: ['cp311-manylinux_x86_64'] };
+  expect((await post<PlanView>('/api/plans', request)).cells[0]).toMatchObject({ state: 'blocked' });
+  const wheel = makeWheel({ name: 'own-dep', version: '1.0' });
+  const { sha256, bytes } = await plane.blobs.put(wheel.bytes);
+  await plane.database.prisma.file.create({ data: {
+    filename: wheel.filename, sha256, bytes, project: 'own-dep', version: '1.0', kind: 'wheel', uploadTime: new Date(), buildId: 'b', serial: 1,
+  } });
+  const build = await post<BuildView>('/api/builds', request);
+  expect(states(build)).toEqual([['cp311-manylinux_x86_64', 'queued', null]]);
+  const lease = await openedLease(plane, build.id, 'cp311-manylinux_x86_64');
+  expect((await plane.door.input(lease, sha256)).bytes).toBe(bytes);
 });

@@ -41,6 +41,7 @@ class IndexFile:
         self.uploaded = entry.get("upload-time")
         self.metadata = entry.get("core-metadata", entry.get("data-dist-info-metadata")) or False
         self.wheel = self.filename.endswith(".whl")
+        self.local = entry.get("local")
         self.version, self.build, self.tags = None, (), frozenset()
         try:
             if self.wheel:
@@ -84,7 +85,8 @@ def certificates(configured):
 class Index:
     """The index or indexes of pip's configuration, with a memory of the pages that were read."""
 
-    def __init__(self):
+    def __init__(self, local=()):
+        self.beside = local
         configured = settings()
         self.urls = [configured.get("index-url") or PyPI.simple_url]
         self.urls += (configured.get("extra-index-url") or "").split()
@@ -146,6 +148,11 @@ class Index:
 
     def read_page(self, name):
         files, seen = [], set()
+        for path in self.beside:
+            file = IndexFile({"filename": os.path.basename(path), "url": "", "local": path}, "")
+            if normal_name(file.filename.split("-")[0]) == name:
+                seen.add(file.filename)
+                files.append(file)
         for base in self.urls:
             answer = self.get(f"{base.rstrip('/')}/{name}/", {"Accept": ACCEPT, "Cache-Control": "max-age=0"})
             if answer is None:

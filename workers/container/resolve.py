@@ -1,14 +1,16 @@
 """Step fetch: chooses and downloads wheels for requirements. Has the network, runs no stranger's code.
 
 Order: {requirements: [PEP 508], sdist?: path of an sdist whose build-system.requires are added,
-  wheel?: path of a wheel whose requirements are added, extras?: [text] of it, constraints?: [PEP 508], tags?: [text, best first], markers?: {PEP 508 environment}, target?: takes tags and
+  wheel?: path of a wheel whose requirements are added, extras?: [text] of it, local?: [path] of wheels beside the index, constraints?: [PEP 508], tags?: [text, best first], markers?: {PEP 508 environment}, target?: takes tags and
   markers of that target of the image, cutoff: ISO 8601, out: folder, bundle?: tar to write, have?: [filename]}
 Without tags, markers and target those of the running interpreter hold: build requirements run here.
 Result: {lock: [{name, version, filename, sha256}], bytes, buildSystem?}
 """
 import datetime
 import email.parser
+import hashlib
 import os
+import shutil
 import sys
 import tarfile
 import zipfile
@@ -208,6 +210,10 @@ def download(index, file, folder):
     if os.path.exists(path):
         return path
     beside = f"{path}.part"
+    if file.local:
+        shutil.copyfile(file.local, path)
+        file.sha256 = digest_of(path)
+        return path
     found = index.get(file.url, {"Accept-Encoding": "identity"}, stream_to=beside)
     if found is None:
         raise StepFailure("FARM_FETCH_FAILED", {"why": f"the index lists {file.filename} and does not have it"})
@@ -218,6 +224,11 @@ def download(index, file, folder):
     file.sha256 = found
     os.replace(beside, path)
     return path
+
+
+def digest_of(path):
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 def parse_wanted(texts, target):
@@ -299,7 +310,7 @@ def main(order):
         texts += result["buildSystem"]["requires"]
     if order.get("wheel"):
         texts += wheel_requires(order["wheel"], order.get("extras") or [], target)
-    index = Index()
+    index = Index(order.get("local") or [])
     chosen = resolve(index, target, texts, folder, target_name)
     list(index.pool.map(lambda one: download(index, one.file, folder), chosen))
     lock = [

@@ -15,6 +15,8 @@ export interface FetchOrder {
   readonly wheel?: string;
   /** Extras of the wheel. */
   readonly extras?: readonly string[];
+  /** Wheels in the box's input folder that stand beside those of the index. */
+  readonly local?: readonly string[];
   readonly requirements?: readonly string[];
   /** A former lock: its projects keep their versions, and its files are not put into the bundle again. */
   readonly lock?: readonly Locked[];
@@ -36,7 +38,7 @@ export function fetchCommand(order: FetchOrder): StepCommand {
       ...(order.wheel === undefined ? {} : { wheel: inputPath(order.wheel) }),
       ...(order.interpreterOf === null ? {} : { target: order.interpreterOf }),
       ...(order.buildsFor ? { buildsFor: order.buildsFor } : {}),
-      extras: order.extras ?? [], requirements: order.requirements ?? [],
+      local: (order.local ?? []).map(inputPath), extras: order.extras ?? [], requirements: order.requirements ?? [],
       constraints: lock.map(({ name, version }) => `${name}==${version}`),
       have: lock.map(({ filename }) => filename),
       cutoff: order.cutoff, out: place.fetched, bundle: place.bundle,

@@ -21,7 +21,8 @@ export async function buildSpec(tx: Tx, buildId: string, attemptId: string, row:
     image, source: sourceOf(plan), sourceDateEpoch: plan.source.sourceDateEpoch, cutoff: plan.cutoff, limits: limitsOf(build.limits, 'build', cellOf(plan, row.target)?.limits), row: { ...row },
     ...(cellOf(plan, row.target)?.build ? { options: { ...cellOf(plan, row.target)?.build } } : {}),
   };
-  return { spec, inputs: [image.tarSha256, plan.source.sdistSha256] };
+  const own = cellOf(plan, row.target)?.build?.own ?? [];
+  return { spec, inputs: [image.tarSha256, plan.source.sdistSha256, ...own.map(({ sha256 }) => sha256)] };
 }
 
 /** The wheel of an attempt and the row that it was built by. */
