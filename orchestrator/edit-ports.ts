@@ -5,6 +5,7 @@ import type { ImportRequest, ImportView } from './contract/imports.ts';
 import type { RespinOrigin } from './domain/edit-statement.ts';
 import type { Failure } from './domain/failure.ts';
 import type { ImportOrigin } from './domain/import-statement.ts';
+import type { Resolution } from './domain/resolution.ts';
 import type { FileToPublish, PublishOrder } from './ports.ts';
 
 /** What edits of published metadata do for the API. */
@@ -86,4 +87,10 @@ export interface LateEdits {
    * @errors FARM_EDIT_LATE, FARM_REQUIRES_DIFFER
    */
   of(order: PublishOrder): Promise<{ readonly origins: readonly RespinOrigin[]; readonly files: readonly FileToPublish[] }>;
+}
+
+/** Judges the staged wheels of an edit by stock resolvers. Laws: what could not be asked is recorded as not done, never as good. */
+export interface EditChecks {
+  /** `accepted`: somebody said yes to conflicts. */
+  check(editId: string): Promise<{ readonly conflicts: readonly Resolution[]; readonly accepted: boolean }>;
 }

@@ -14,6 +14,7 @@ import { prismaEditRecords } from './adapters/prisma/edit-records.ts';
 import { prismaImportRecords } from './adapters/prisma/import-records.ts';
 import { prismaLateEdits } from './adapters/prisma/late-edits.ts';
 import { prismaRecords } from './adapters/prisma/records.ts';
+import { uvChecks } from './adapters/resolver/check-edit.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
 import { pgLogStore } from './adapters/sigstore/log-store-pg.ts';
@@ -59,7 +60,10 @@ const worker = await Worker.create({
     ...controlActivities({
       ...shared, lateEdits: prismaLateEdits({ database, blobs }), describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
     }),
-    ...editActivities({ ...shared, edits: prismaEditRecords({ database, blobs }) }),
+    ...editActivities({
+      ...shared, edits: prismaEditRecords({ database, blobs }),
+      checks: uvChecks({ database, blobs, upstream, cacheFolder: config.cacheFolder, env: process.env, index: `${config.url}/simple/` }),
+    }),
     ...importActivities({
       ...shared, imports: prismaImportRecords({ database, blobs, upstream, trustedRoot: publicRoot(config.home, now) }),
     }),

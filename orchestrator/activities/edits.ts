@@ -2,21 +2,30 @@
 import { Context } from '@temporalio/activity';
 import type { EditActivities } from '../contract/activities.ts';
 import { limits } from '../contract/limits.ts';
-import { failure } from '../domain/failure.ts';
-import type { EditRecords } from '../edit-ports.ts';
+import { fail, failure } from '../domain/failure.ts';
+import type { EditChecks, EditRecords } from '../edit-ports.ts';
 import type { Index, Records, Signer } from '../ports.ts';
 import { bordered, knownCode } from './control.ts';
 
 export interface EditPorts {
   readonly edits: EditRecords;
+  readonly checks: EditChecks;
   readonly records: Pick<Records, 'saveAttestations'>;
   readonly signer: Pick<Signer, 'signRespins'>;
   readonly index: Pick<Index, 'publish'>;
 }
 
 /** The activities of the workflow `edit` over their ports. */
-export const editActivities = ({ edits, records, signer, index }: EditPorts): EditActivities => ({
+export const editActivities = ({ edits, checks, records, signer, index }: EditPorts): EditActivities => ({
   prepareEdit: ({ editId }) => beating(() => edits.prepare(editId)),
+
+  checkEdit: ({ editId }) => beating(async () => {
+    const { conflicts, accepted } = await checks.check(editId);
+    const [first] = conflicts;
+    if (first === undefined || accepted) return;
+    const targets = conflicts.map(({ target }) => target).join(', ');
+    fail('FARM_EDIT_CONFLICT', 'publish', { targets, why: first.says });
+  }),
 
   attestEdit: ({ editId }) => beating(async () => {
     const origins = await edits.toSign(editId);

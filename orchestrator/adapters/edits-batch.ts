@@ -41,8 +41,8 @@ export async function recordBatch(ports: EditsPorts, request: EditBatchRequest):
     }
     const { draft, ...made } = await drafted(ports, { ...request, what });
     const approvals = approvalsOf(request, { ...made, draft }, { at: now.toISOString(), typedFor: request.what });
-    const { why, by } = request;
-    wanted.push({ ...made, draft: { groups: draft.groups }, approvals, now, batchId, request: { why, by, basis } });
+    const { why, by, acceptConflict = false } = request;
+    wanted.push({ ...made, draft: { groups: draft.groups }, approvals, now, batchId, request: { why, by, basis, acceptConflict } });
   }
   if (wanted.length === 0) fail('FARM_EDIT_NOTHING', 'publish', { what: 'every release says it already' });
   return ports.database.prisma.$transaction(async (tx) => {

@@ -118,7 +118,7 @@ export function approvalsOf(
 /** An edit that somebody said yes to. */
 export interface NewEdit extends Omit<Drafted, 'draft'> {
   readonly draft: Pick<Draft, 'groups'>;
-  readonly request: Pick<EditRequest, 'basis' | 'why' | 'by'>;
+  readonly request: Pick<EditRequest, 'basis' | 'why' | 'by' | 'acceptConflict'>;
   readonly approvals: readonly EditApproval[];
   readonly now: Date;
   readonly batchId?: string;
@@ -139,6 +139,7 @@ export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdi
       id: randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
       requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag: wanted.toVersion === null ? buildTag : 0, builder,
       basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
+      acceptedConflict: request.acceptConflict ?? false,
     },
   });
   return edit.id;

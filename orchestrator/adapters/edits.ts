@@ -84,7 +84,8 @@ async function view(ports: EditsPorts, id: string): Promise<EditView> {
 function viewOf({ index }: EditsPorts, row: Edit & { readonly wheels: readonly EditWheel[] }): EditView {
   const { id, project, version, mode, buildTag, state, why, requestedBy } = row;
   return {
-    id, project, version, mode, buildTag, state, why, requestedBy, index, toVersion: row.toVersion, undoes: row.undoes, batchId: row.batchId,
+    id, project, version, mode, buildTag, state, why, requestedBy, index, toVersion: row.toVersion, acceptedConflict: row.acceptedConflict,
+    resolution: (row.resolution ?? []) as EditView['resolution'], undoes: row.undoes, batchId: row.batchId,
     approvals: row.approvals as unknown as EditView['approvals'], groups: row.groups as unknown as EditView['groups'],
     files: row.wheels.toSorted((a, b) => (a.filename < b.filename ? -1 : 1)).map((wheel) => ({
       filename: wheel.filename, sha256: wheel.sha256, bytes: Number(wheel.bytes), storedBytes: wheel.ownBytes,

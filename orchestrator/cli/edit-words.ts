@@ -60,10 +60,22 @@ export function editedLines(edit: EditView): string[] {
   const file = files.find(({ filename }) => filename.includes('x86_64')) ?? files[0];
   return [
     `${project} ${version} was edited: ${files.length} new file${files.length === 1 ? '' : 's'} in ${took}, ${size(stored)} stored. Edit ${edit.id}`,
+    ...resolutionLines(edit),
     'Install it:',
     `  python3 -m venv venv && venv/bin/pip install --index-url ${index} ${project}==${edit.toVersion ?? version}`,
     ...(file ? verifyLines(file, index.replace(/\/simple\/$/, '')) : []),
   ];
+}
+
+function resolutionLines({ resolution }: EditView): string[] {
+  const of = (state: string) => resolution.filter((one) => one.state === state);
+  const undone = of('not done');
+  return [
+    `Resolved for ${of('resolved').length} of ${resolution.length} Pythons, platforms and installers.`,
+    ...of('conflict').map(({ target, says }) => `  conflict, accepted: ${target}: ${says}`),
+    ...undone.slice(0, 3).map(({ target, says }) => `  not done: ${target}: ${says}`),
+    ...(undone.length > 3 ? [`  and ${undone.length - 3} more that were not done`] : []),
+  ].map(printable);
 }
 
 function verifyLines(file: EditView['files'][number], base: string): string[] {

@@ -25,6 +25,7 @@ export const command: Command = {
     '  --mode respin|post         the same version with a build tag; or a post-release, for installed environments and',
     '                             other indexes: its wheels only, the sdist stays',
     '  --approve-added NAME==VERSION  approves an added dependency yourself; recorded as such',
+    '  --accept-conflict          delivers it although stock resolvers refuse the release with it',
     '  --preview                  shows what would be, and ends',
     '  --yes                      does not ask',
     '  --json                     the last line is the edit as one object',
@@ -57,7 +58,7 @@ async function startOne(context: Context, client: ApiClient, asked: Asked): Prom
   const selfApproval = await confirmed(context, { secondApproval: preview.secondApproval, typed: `${preview.project}==${preview.version}` }, asked);
   const { basis } = preview;
   return [await client.post<EditView>('/edits', {
-    ...asked.request, basis, why: asked.why, by: asked.by, ...(selfApproval === null ? {} : { selfApproval }),
+    ...asked.request, basis, why: asked.why, by: asked.by, acceptConflict: asked.acceptConflict, ...(selfApproval === null ? {} : { selfApproval }),
   })];
 }
 
@@ -72,7 +73,7 @@ async function startSeveral(context: Context, client: ApiClient, asked: Asked): 
   const selfApproval = await confirmed(context, { secondApproval, typed: preview.selector }, asked);
   return client.post<EditView[]>('/edit-batches', {
     ...asked.request, bases: Object.fromEntries(preview.releases.map(({ version, basis }) => [version, basis])), why: asked.why, by: asked.by,
-    ...(selfApproval === null ? {} : { selfApproval }),
+    acceptConflict: asked.acceptConflict, ...(selfApproval === null ? {} : { selfApproval }),
   });
 }
 
@@ -85,6 +86,7 @@ interface Asked {
   /** `what` names releases by bounds. */
   readonly several: boolean;
   readonly cancel: string | null;
+  readonly acceptConflict: boolean;
   readonly yes: boolean;
   readonly json: boolean;
 }
@@ -94,7 +96,7 @@ function readAsked(argv: readonly string[]): Asked {
   const { values, positionals } = readArguments(argv, {
     set: { type: 'string', multiple: true }, remove: { type: 'string', multiple: true }, bound: { type: 'string', multiple: true },
     mode: { type: 'string' }, why: { type: 'string' }, by: { type: 'string' }, 'approve-added': { type: 'string' },
-    undo: { type: 'string' }, cancel: { type: 'string' },
+    'accept-conflict': { type: 'boolean' }, undo: { type: 'string' }, cancel: { type: 'string' },
     preview: { type: 'boolean' }, yes: { type: 'boolean' }, json: { type: 'boolean' },
   });
   const { undo, cancel } = values;
@@ -105,7 +107,7 @@ function readAsked(argv: readonly string[]): Asked {
   if (why.trim() === '' && !values.preview && cancel === undefined) throw wrongUse('say why, with --why; it is attested');
   return {
     request: { what: what.trim(), mode: values.mode ?? 'respin', set, remove, bound, ...(undo === undefined ? {} : { undo }) },
-    several: undo === undefined && !/^[^=<>!~]*==[^*,]*$/.test(what), cancel: cancel ?? null, why, by: values.by ?? userInfo().username,
+    several: undo === undefined && !/^[^=<>!~]*==[^*,]*$/.test(what), cancel: cancel ?? null, acceptConflict: values['accept-conflict'] ?? false, why, by: values.by ?? userInfo().username,
     approveAdded: values['approve-added'] ?? null, previewOnly: values.preview ?? false, yes: values.yes ?? false, json: values.json ?? false,
   };
 }

@@ -34,6 +34,8 @@ export interface ControlActivities {
 export interface EditActivities {
   /** Makes and records every wheel of the edit. */
   prepareEdit(order: { editId: string }): Promise<void>;
+  /** Lets stock resolvers judge the staged release. @errors FARM_EDIT_CONFLICT */
+  checkEdit(order: { editId: string }): Promise<void>;
   /** Signs the wheels: one certificate and one checkpoint. */
   attestEdit(order: { editId: string }): Promise<void>;
   /** Makes all wheels visible in one transaction. */

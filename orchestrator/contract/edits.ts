@@ -34,6 +34,8 @@ const Asked = {
   by: Type.String({ minLength: 1, maxLength: 80 }),
   /** The release or the selector, typed: approves an added dependency by the requester. */
   selfApproval: Type.Optional(Type.String({ maxLength: 300 })),
+  /** Deliver it although resolvers refuse the release with it. */
+  acceptConflict: Type.Optional(Type.Boolean()),
 };
 
 export const EditRequest = Type.Object({
@@ -81,6 +83,9 @@ export const EditView = Type.Object({
   failure: Type.Union([FailureShape, Type.Null()]),
   startedAt: Type.String(), endedAt: Text,
   index: Type.String(),
+  /** What stock resolvers said of it, for each Python and platform; state resolved | conflict | not done. */
+  resolution: Type.Array(Type.Object({ target: Type.String(), state: Type.String(), says: Type.String() })),
+  acceptedConflict: Type.Boolean(),
   /** The edit that this one takes back. */
   undoes: Text,
   /** Edits that were asked for together have the same. */

@@ -98,6 +98,10 @@ export const limits = {
 
   // edits
   editReleasesMax: 100,
+  /** Pythons and platforms that a staged edit is resolved for, and how long one may take. */
+  resolveTargetsMax: 40,
+  resolvesAtOnce: 4,
+  resolveMsMax: 60 * second,
 
   // imports
   importFilesMax: 1_000,

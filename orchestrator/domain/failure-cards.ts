@@ -190,6 +190,8 @@ export const cards = {
     'Approve it by typing the release: --approve-added {project}=={version}. It is recorded and attested as approved by the requester.'),
   FARM_EDIT_NOT_CONFIRMED: card('project', 'never', 409, 'The edit was not confirmed; nothing was written.',
     'Run it again and type yes, or give --yes.'),
+  FARM_EDIT_CONFLICT: card('project', 'never', 422, 'With the edit, the release does not resolve any more for {targets}: {why}',
+    'Nothing was published. Mend the edit, or deliver it all the same: --accept-conflict'),
   FARM_EDIT_LATE: card('project', 'never', 422, 'Edit {edit} of {project} {version} does not fit the late wheel {file}: {why}.',
     'Nothing of it was published. Take the edit back, build again, and edit the whole release: ./farm edit --undo {edit}'),
   FARM_EDIT_UNDO: card('project', 'never', 422, 'Edit {edit} cannot be taken back by one edit: {why}.',

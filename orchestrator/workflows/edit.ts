@@ -2,12 +2,13 @@ import { ActivityFailure, ApplicationFailure, CancellationScope, isCancellation,
 import { editing } from './proxies.ts';
 
 /**
- * Delivers an edit: every wheel is made, then all are signed, then all become visible. What ends before that leaves the
+ * Delivers an edit: every wheel is made, resolvers judge the staged release, then all are signed, then all become visible. What ends before that leaves the
  * release as it was. Publishing is not interrupted: an edit that was cancelled must not appear afterwards.
  */
 export async function edit({ editId }: { readonly editId: string }): Promise<void> {
   try {
     await editing.prepareEdit({ editId });
+    await editing.checkEdit({ editId });
     await editing.attestEdit({ editId });
     await CancellationScope.nonCancellable(() => editing.publishEdit({ editId }));
   } catch (error) {

@@ -46,6 +46,7 @@ function noted(replaced: Partial<Activities> = {}): { calls: string[]; activitie
     publish: async () => ({ state: 'succeeded' }),
     cancelled: async () => {},
     prepareEdit: async () => {},
+    checkEdit: async () => {},
     attestEdit: async () => {},
     publishEdit: async () => {},
     endEdit: async () => {},
@@ -195,10 +196,10 @@ describe('the edit workflow', () => {
   it('makes all wheels, signs all, publishes all', async () => {
     const { calls, activities } = noted();
     await withEdit(activities, (handle) => handle.result());
-    expect(calls).toEqual(['prepareEdit', 'attestEdit', 'publishEdit']);
+    expect(calls).toEqual(['prepareEdit', 'checkEdit', 'attestEdit', 'publishEdit']);
   });
 
-  it.each(['prepareEdit', 'attestEdit', 'publishEdit'] as const)('ends the edit as failed with the code of %s', async (failing) => {
+  it.each(['prepareEdit', 'checkEdit', 'attestEdit', 'publishEdit'] as const)('ends the edit as failed with the code of %s', async (failing) => {
     const { calls, activities } = noted({
       [failing]: async () => { throw ApplicationFailure.create({ type: 'FARM_EDIT_STALE', message: 'other files', nonRetryable: true }); },
     });
@@ -227,6 +228,6 @@ describe('the edit workflow', () => {
       publish.release();
       await handle.result();
     });
-    expect(calls).toEqual(['prepareEdit', 'attestEdit', 'publishEdit']);
+    expect(calls).toEqual(['prepareEdit', 'checkEdit', 'attestEdit', 'publishEdit']);
   });
 });

@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { limits } from '../../contract/limits.ts';
+import { excludes, judgeResolution, resolveTargets, type Resolution, type ResolveTarget } from '../../domain/resolution.ts';
+import { parseWheelFilename } from '../../domain/filename.ts';
+import type { EditChecks } from '../../edit-ports.ts';
+import { composedBlobs } from '../blobs-composed.ts';
+import { fileUrl, type PageFile } from '../index-render.ts';
+import type { Edit, EditWheel, File } from '../prisma/client/client.ts';
+import { asJson, type Database } from '../prisma/database.ts';
+import type { BlobStore } from '../../ports.ts';
+import { serveStaged, type StagedIndex } from './staging.ts';
+import { findUv, ran, type UvParts } from './uv.ts';
+
+export interface CheckParts extends UvParts {
+  readonly database: Database;
+  readonly blobs: BlobStore;
+  /** The farm's own index, for names that the staged release needs. Ends in `/`. */
+  readonly index: string;
+}
+
+/** Port EditChecks: uv resolves the staged release for every Python and platform that it has wheels for, and installs it here. */
+export function uvChecks(parts: CheckParts): EditChecks {
+  const { prisma } = parts.database;
+  return {
+    async check(editId) {
+      const edit = await prisma.edit.findUniqueOrThrow({ where: { id: editId }, include: { wheels: true } });
+      const files = await prisma.file.findMany({ where: { project: edit.project } });
+      const found = await checked(parts, { edit, files }).catch((error: unknown): Resolution[] =>
+        [{ target: 'all', state: 'not done', says: error instanceof Error ? error.message : String(error) }]);
+      await prisma.edit.updateMany({ where: { id: editId, state: 'running' }, data: { resolution: asJson(found) } });
+      return { conflicts: found.filter(({ state }) => state === 'conflict'), accepted: edit.acceptedConflict };
+    },
+  };
+}
+
+interface Staged { readonly edit: Edit & { readonly wheels: readonly EditWheel[] }; readonly files: readonly File[] }
+
+async function checked(parts: CheckParts, { edit, files }: Staged): Promise<Resolution[]> {
+  const uv = await findUv(parts);
+  const folder = await mkdtemp(join(tmpdir(), 'farm-check-'));
+  const blobs = composedBlobs(parts.blobs, parts.database.pool);
+  const old = files.map((file) => pageFile(file, file.version, file.uploadTime, file.yanked));
+  const fresh = edit.wheels.map((wheel) => pageFile(wheel, edit.toVersion ?? edit.version, edit.startedAt, null));
+  const serve = (some: readonly PageFile[]) => serveStaged({ project: edit.project, files: some, blobs, farmIndex: parts.index });
+  const [after, before] = [await serve([...old, ...fresh]), await serve(old)];
+  const env = { PATH: parts.env['PATH'] ?? '', HOME: folder, UV_CACHE_DIR: join(folder, 'cache'), UV_NO_PROGRESS: '1', NO_COLOR: '1', UV_HTTP_RETRIES: '0' };
+  try {
+    const { targets, unknown } = resolveTargets(edit.wheels.map(({ filename }) => filename), limits.resolveTargetsMax);
+    const wanted = targets.filter(({ python }) => !edit.wheels.every(({ requiresPython }) => excludes(requiresPython, python)));
+    const question: Question = { uv, env, what: `${edit.project}==${edit.toVersion ?? edit.version}`, was: `${edit.project}==${edit.version}`, after, before };
+    const found = await inTurn(wanted, (target) => resolved(question, target));
+    return [
+      ...found, ...await installed(question, edit, folder),
+      ...(unknown.length === 0 ? [] : [{ target: unknown.join(' '), state: 'not done' as const, says: 'the resolver has no name for these platforms' }]),
+    ];
+  } finally {
+    await Promise.all([after.close(), before.close()]);
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function pageFile(
+  file: { filename: string; sha256: string; bytes: bigint; requiresPython: string | null; metadataSha256: string | null },
+  version: string, time: Date, yanked: string | null,
+): PageFile {
+  return {
+    filename: file.filename, sha256: file.sha256, url: fileUrl(file.sha256, file.filename), size: Number(file.bytes), version,
+    requiresPython: file.requiresPython, metadataSha256: file.metadataSha256, uploadTime: time.toISOString(),
+    yanked: yanked === null ? false : yanked || true, provenanceUrl: null,
+  };
+}
+
+interface Question {
+  readonly uv: string; readonly env: Record<string, string>; readonly what: string; readonly was: string;
+  readonly after: StagedIndex; readonly before: StagedIndex;
+}
+
+/** What fails as it failed before the edit is no conflict of the edit. */
+async function resolved(question: Question, target: ResolveTarget): Promise<Resolution> {
+  const name = `${target.python} ${target.platform}`;
+  const now = await compiled(question, target, question.after, question.what);
+  if (now.state !== 'conflict') return { target: name, ...now };
+  const then = await compiled(question, target, question.before, question.was);
+  return then.state === 'resolved' ? { target: name, ...now } : { target: name, state: 'not done', says: `it did not resolve before the edit either: ${then.says}` };
+}
+
+async function compiled({ uv, env }: Question, { python, platform }: ResolveTarget, index: StagedIndex, what: string): Promise<Pick<Resolution, 'state' | 'says'>> {
+  const { code, output } = await ran(uv, ['pip', 'compile', '-', '-q', '--no-config', '--no-python-downloads', '--only-binary', ':all:', '--no-header',
+    // Named, because looking for a Python of that version takes longer than resolving for it.
+    '--python', 'python3', '--python-version', python, '--python-platform', platform, '--default-index', index.url], { env, msMax: limits.resolveMsMax, input: `${what}\n` });
+  return judgeResolution(code, output);
+}
+
+/** A stock uv and a stock pip install the release for the Python of this machine, where it has a wheel for it. */
+async function installed({ uv, env, what, after }: Question, edit: Staged['edit'], folder: string): Promise<Resolution[]> {
+  const here = await ran('python3', ['-c', 'import sys; print("cp%d%d" % sys.version_info[:2])'], { env, msMax: 10_000 });
+  const tag = here.output.trim();
+  const fits = edit.wheels.some(({ filename }) => {
+    const parsed = parseWheelFilename(filename);
+    if (!parsed.ok) return false;
+    const { pythons, platforms } = parsed.value.tags;
+    return (pythons.includes(tag) || pythons.includes('py3')) && platforms.some((one) => one === 'any' || /^(many)?linux.*_x86_64$/.test(one));
+  });
+  if (here.code !== 0 || !fits) return [];
+  const lines = [
+    ['uv', uv, ['pip', 'install', '-q', '--no-config', '--no-python-downloads', '--python', 'python3']],
+    ['pip', 'python3', ['-m', 'pip', '--isolated', 'install', '-q', '--no-cache-dir', '--disable-pip-version-check']],
+  ] as const;
+  return inTurn(lines, async ([name, command, argv]): Promise<Resolution> => {
+    const { code, output } = await ran(command, [...argv, '--no-deps', '--only-binary', ':all:', '--target', join(folder, name), '--index-url', after.url, what],
+      { env, msMax: limits.resolveMsMax });
+    const absent = /No module named pip|No interpreter/i.test(output);
+    return { target: `install by ${name}`, ...(code === 0 ? { state: 'resolved', says: '' } : { state: absent ? 'not done' : 'conflict', says: output.trim().slice(-1_000) }) };
+  });
+}
+
+/** A few at a time, answers in the order of the questions. */
+async function inTurn<T, R>(all: readonly T[], work: (one: T) => Promise<R>): Promise<R[]> {
+  const answers: R[] = [];
+  const waiting = all.map((one, place) => [one, place] as const);
+  await Promise.all(Array.from({ length: limits.resolvesAtOnce }, async () => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) answers[next[1]] = await work(next[0]);
+  }));
+  return answers;
+}
