@@ -71,7 +71,7 @@ function resolutionLines({ resolution }: EditView): string[] {
   const of = (state: string) => resolution.filter((one) => one.state === state);
   const undone = of('not done');
   return [
-    `Resolved for ${of('resolved').length} of ${resolution.length} Pythons, platforms and installers.`,
+    `Checked by stock clients before it was published: ${of('resolved').length} of ${resolution.length} resolutions and installations hold.`,
     ...of('conflict').map(({ target, says }) => `  conflict, accepted: ${target}: ${says}`),
     ...undone.slice(0, 3).map(({ target, says }) => `  not done: ${target}: ${says}`),
     ...(undone.length > 3 ? [`  and ${undone.length - 3} more that were not done`] : []),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { limits } from '../../contract/limits.ts';
 import { excludes, judgeResolution, resolveTargets, type Resolution, type ResolveTarget } from '../../domain/resolution.ts';
+import type { EditGroup } from '../../domain/edit-release.ts';
 import { parseWheelFilename } from '../../domain/filename.ts';
 import type { EditChecks } from '../../edit-ports.ts';
 import { composedBlobs } from '../blobs-composed.ts';
@@ -47,7 +48,7 @@ async function checked(parts: CheckParts, { edit, files }: Staged): Promise<Reso
   const [after, before] = [await serve([...old, ...fresh]), await serve(old)];
   const env = { PATH: parts.env['PATH'] ?? '', HOME: folder, UV_CACHE_DIR: join(folder, 'cache'), UV_NO_PROGRESS: '1', NO_COLOR: '1', UV_HTTP_RETRIES: '0' };
   try {
-    const { targets, unknown } = resolveTargets(edit.wheels.map(({ filename }) => filename), limits.resolveTargetsMax);
+    const { targets, unknown } = askedFor(edit.groups as unknown as readonly EditGroup[], edit.wheels.map(({ filename }) => filename));
     const wanted = targets.filter(({ python }) => !edit.wheels.every(({ requiresPython }) => excludes(requiresPython, python)));
     const question: Question = { uv, env, what: `${edit.project}==${edit.toVersion ?? edit.version}`, was: `${edit.project}==${edit.version}`, after, before };
     const found = await inTurn(wanted, (target) => resolved(question, target));
@@ -59,6 +60,15 @@ async function checked(parts: CheckParts, { edit, files }: Staged): Promise<Reso
     await Promise.all([after.close(), before.close()]);
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Only what the change can touch: other text resolves as before, and bounds of Python do so on every platform alike. */
+function askedFor(groups: readonly EditGroup[], filenames: readonly string[]): ReturnType<typeof resolveTargets> {
+  const fields = new Set(groups.flatMap(({ changes }) => changes.map(({ field }) => field.toLowerCase())));
+  const found = resolveTargets(filenames, limits.resolveTargetsMax);
+  if (fields.has('requires-dist') || fields.has('provides-extra')) return found;
+  const targets = fields.has('requires-python') ? [...new Map(found.targets.toReversed().map((one) => [one.python, one])).values()] : [];
+  return { targets, unknown: [] };
 }
 
 function pageFile(
