@@ -62,6 +62,10 @@ def describe(row):
         'TZ': 'UTC', 'HOME': '/work/home', 'TMPDIR': '/work/tmp',
     }
     environment.update((name, os.environ[name]) for name in KEPT if name in os.environ)
+    # By path: an interpreter may have been compiled by a compiler of another name.
+    for variable, name in (('CC', 'gcc'), ('CXX', 'g++')):
+        if os.path.lexists(f'{HOME}/bin/{name}'):
+            environment[variable] = f'{HOME}/bin/{name}'
     return {
         'target': row['target'], 'environment': environment,
         'expect': {'machine': architecture['machine'], 'elfMachine': architecture['elfMachine'], 'class': architecture['class'],
