@@ -16,7 +16,7 @@ import { loadImage } from './load.ts';
 import { ownMark } from './owner.ts';
 import { imageFolder, readRecord } from './record.ts';
 import {
-  architectureOf, defaultImages, imageEpoch, imageKey, imagesFolder, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf,
+  architectureOf, defaultImages, imageEpoch, imageKey, imagesFolder, isTestedIn, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf,
 } from './recipes.ts';
 import { addFile, ensureRuntime, runtimeUnits } from './runtime.ts';
 import { Slots } from './slots.ts';
@@ -28,7 +28,7 @@ import { ensureWheels, fileDigest } from './wheels.ts';
 /** A container that sees no network, for everything that is not Debian's or pip's download. */
 const sealed: Docker.HostConfig = { NetworkMode: 'none' };
 
-interface Bench { readonly docker: Docker; readonly options: MakeOptions; readonly recipe: Recipe; readonly folder: string; readonly mark: string }
+interface Bench { readonly docker: Docker; readonly options: MakeOptions; readonly recipe: Recipe; readonly folder: string; readonly mark: string; readonly since: number }
 
 /** Names of the images that must be there before this one. */
 export function neededFor(recipe: Recipe): string[] {
@@ -56,11 +56,12 @@ export async function makeImage(name: string, options: MakeOptions, docker = new
     await needed;
     if (isCurrent(known, recipe, options.cacheFolder)) return known;
   }
+  const since = performance.now();
   const parent = join(options.cacheFolder, 'images');
   const mark = makingName(ownMark(), randomBytes(6).toString('hex'));
   const folder = join(parent, `.making-${mark}`);
   try {
-    const bench = { docker, options, recipe, folder, mark };
+    const bench = { docker, options, recipe, folder, mark, since };
     const record = await (recipe.from ? makeUpstream(bench, recipe.from) : make(bench, needed));
     const place = imageFolder(options.cacheFolder, name);
     await rm(place, { recursive: true, force: true });
@@ -161,7 +162,7 @@ async function compiledRuntime({ docker, options, recipe }: Bench, say: (step: s
 /** The test image of this suite that runs here without emulation. @errors where recipes.json has none */
 export function nativeTestImage({ name, suite, architecture }: Recipe): string {
   const found = [...readRecipes().values()].find((other) =>
-    other.suite === suite && other.architecture === architecture && !other.interpreter && rowsOf(other.name).length === 0 && !other.finishedIn);
+    other.suite === suite && other.architecture === architecture && !other.interpreter && isTestedIn(other.name));
   if (!found) throw new Error(`recipes.json: no test image of ${suite} for ${architecture}, which ${name} needs`);
   return found.name;
 }
@@ -210,7 +211,8 @@ async function keep(bench: Bench, needed: readonly ImageRecord[], found: Finishe
     bytes: (await stat(found.tarPath)).size, python: recipe.python, architecture: recipe.architecture, packages,
     madeAt: new Date().toISOString(), recipeSha256, madeFrom, archive: found.unpacked.archive, tarPath: found.tarPath,
   };
-  const complete = isTest ? { ...record, interpreter: await askInterpreter(docker, record, found.wheel, options) } : record;
+  const timed = { ...record, seconds: Math.round((performance.now() - bench.since) / 1000) };
+  const complete = isTest ? { ...timed, interpreter: await askInterpreter(docker, record, found.wheel, options) } : timed;
   const { tarPath: _unstored, ...stored } = complete;
   await writeFile(join(bench.folder, 'made', 'record.json'), `${JSON.stringify(stored, null, 1)}\n`);
   return complete;

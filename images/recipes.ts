@@ -51,6 +51,9 @@ export function rowsOf(image: string): ImageRow[] {
   return like ? rows.filter(({ zigTarget }) => zigTarget?.includes('-gnu')) : rows;
 }
 
+/** Whether catalogue rows are tested in an image. */
+export const isTestedIn = (image: string): boolean => (readJson('catalogue.json') as ImageRow[]).some(({ testImage }) => testImage === image);
+
 /** Images that the default targets of policy.json are built and tested in: of each target the first row of recipes.json. */
 export function defaultImages(): string[] {
   const { default: globs } = readJson('policy.json') as Policy;

@@ -69,6 +69,8 @@ export interface ImageRecord {
   readonly architecture: string;
   readonly packages: readonly PackageVersion[];
   readonly madeAt: string;
+  /** Wall clock from the beginning to the end of its making, the waiting for images it needs included. */
+  readonly seconds?: number;
   /** Digest of all recipe files: when it differs from today's, the image is made again. */
   readonly recipeSha256: string;
   /** Keys of the images this one was made from: test images whose interpreters it describes. */

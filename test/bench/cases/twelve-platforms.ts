@@ -7,7 +7,7 @@ import { placesOf } from '../../../infra/setup/places.ts';
 import type { BenchCase, CaseOptions, CaseResult } from '../case.ts';
 import { allRows, inProcess, type InProcess, type Row, type Sdist } from '../cell/in-process.ts';
 import { fetchSdist } from '../cell/sdist.ts';
-import { atMost, measure, ratios, type Measure } from '../measure.ts';
+import { atMost, measure, ratios } from '../measure.ts';
 
 const python = '3.13';
 const native = 'cp313-manylinux_x86_64';
@@ -46,7 +46,6 @@ async function measured({ short, say }: CaseOptions): Promise<CaseResult> {
         measure(`${there.length} platforms over the native cell alone`, 'ratio', ratios(seen.map(({ all }) => all), seen.map(({ alone }) => alone)), atMost(5)),
         measure('native cell alone', 's', seen.map(({ alone }) => alone / 1000)),
         measure(`${there.length} platforms`, 's', seen.map(({ all }) => all / 1000)),
-        ...imageSizes(there),
       ],
       notes: [
         `Platforms: ${there.map(({ target }) => target.slice(6)).join(', ')}.`,
@@ -72,13 +71,4 @@ async function timed(folder: string, [scout, ...rest]: readonly Row[], sdist: Sd
     await farm.close();
     await rm(folder, { recursive: true, force: true });
   }
-}
-
-/** The size of each image that the rows need. */
-function imageSizes(rows: readonly Row[]): Measure[] {
-  const names = new Set(rows.flatMap(({ image, testImage }) => [image, ...testImage ? [testImage] : []]));
-  return [...names].toSorted().flatMap((name) => {
-    const record = readRecord(placesOf(process.env).cache, name);
-    return record ? [measure(`image ${name}`, 'MB', [record.bytes / 1e6])] : [];
-  });
 }
