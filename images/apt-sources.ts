@@ -35,16 +35,21 @@ export function debianArchives(archives: readonly Archive[]): { main: string; se
  * The source lists to try, the fullest first: updates for all architectures, updates for the root's own
  * architecture only, the release alone. A mirror may lag behind for one architecture; signatures are always checked.
  * A suite that is not released says until when its index holds: one that has run out is taken last, and it is said.
+ * @param withSource names the release's source packages too
  */
 export function sourceLists(
-  archives: { main: string; security?: string }, suite: string, own: string, keyring: string,
+  archives: { main: string; security?: string }, suite: string, own: string, keyring: string, withSource = false,
 ): string[] {
   const entry = (uri: string, name: string, architecture?: string, late = ''): string =>
     `deb [signed-by=${keyring}${late}${architecture ? ` arch=${architecture}` : ''}] ${uri} ${name} main\n`;
   const updates = (architecture?: string): string => entry(archives.main, `${suite}-updates`, architecture)
     + (archives.security ? entry(archives.security, `${suite}-security`, architecture) : '');
-  const release = entry(archives.main, suite);
-  if (unreleased.test(suite)) return [release, entry(archives.main, suite, undefined, ' check-valid-until=no')];
+  const source = (late = ''): string => (withSource ? `deb-src [signed-by=${keyring}${late}] ${archives.main} ${suite} main\n` : '');
+  const release = entry(archives.main, suite) + source();
+  if (unreleased.test(suite)) {
+    const late = ' check-valid-until=no';
+    return [release, entry(archives.main, suite, undefined, late) + source(late)];
+  }
   return [release + updates(), release + updates(own), release];
 }
 

@@ -42,10 +42,13 @@ export async function unpackRoot(
 /** Variables of bootstrap.sh; `folder` as the script sees it. */
 function scriptEnvironment(recipe: Recipe, folder: string, lists: readonly string[]): Record<string, string> {
   const architectures = readArchitectures();
-  const sysroots = new Set(rowsOf(recipe.name).map((row) => architectures[row.architecture]!.debian));
+  // Headers and sysconfig data of this machine are the start for platforms that Debian has none for.
+  const machines = recipe.pythonSource ? [recipe.architecture] : rowsOf(recipe.name).map((row) => row.architecture);
+  const sysroots = new Set(machines.map((machine) => architectures[machine]!.debian));
   return {
     SUITE: recipe.suite, ARCHITECTURE: architectureOf(recipe).debian, PACKAGES: recipe.packages.join(','),
     SYSROOTS: [...sysroots].toSorted().join(' '), PYTHON: recipe.python, OUT: folder, RUST: recipe.rust ? 'yes' : '',
+    SOURCE: recipe.pythonSource ? `python${recipe.python}` : '',
     SOURCES: lists.map((_, n) => `${folder}/sources-${n}.list`).join(' '), SOURCE_DATE_EPOCH: String(imageEpoch),
   };
 }
@@ -57,7 +60,7 @@ function listsFrom(aptText: string, recipe: Recipe, mirror: string | undefined):
     throw new Error('No Debian archive is configured in /etc/apt here. Set WHEELFARM_DEBIAN_MIRROR to the address of one, '
       + `or let Docker pull debian:${recipe.suite}.`);
   }
-  return sourceLists(found, recipe.suite, architectureOf(recipe).debian, keyring);
+  return sourceLists(found, recipe.suite, architectureOf(recipe).debian, keyring, recipe.pythonSource);
 }
 
 async function inContainer(

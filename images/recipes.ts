@@ -17,7 +17,7 @@ const readJson = (file: string): unknown => JSON.parse(readFileSync(join(imagesF
 
 /** All recipes by image name. */
 export function readRecipes(): ReadonlyMap<string, Recipe> {
-  type Family = Pick<Recipe, 'packages' | 'files' | 'expect' | 'rust' | 'zig'>;
+  type Family = Pick<Recipe, 'packages' | 'files' | 'expect' | 'rust' | 'zig' | 'pythonSource'>;
   const { families, images } = readJson('recipes.json') as {
     families: Record<string, Family>; images: Record<string, Omit<Recipe, 'name' | 'files' | 'expect'>>;
   };

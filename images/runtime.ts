@@ -13,7 +13,9 @@ import { Slots } from './slots.ts';
 import { makingName } from './sweep.ts';
 import type { ImageRow, MakeOptions } from './types.ts';
 
-const script = join(imagesFolder, 'cross-debian/runtime.py');
+const script = 'cross-debian/runtime.py';
+/** The scripts of a unit; the last one is started and finds the others beside it. */
+const scriptsOf = (unit: string): string[] => (/-(?:windows|macos)\b/.test(unit) ? [script, 'cross-desktop/warm.py'] : [script]);
 /** zig uses all cores for C++ and one for the rest: two at a time fill two cores. */
 const compiling = new Slots(2);
 const underWay = new Map<string, Promise<string>>();
@@ -28,7 +30,8 @@ export const runtimeUnits = (rows: readonly ImageRow[], version?: string): strin
 /** Hex SHA-256 of all that decides a unit's runtime: zig, the target and the script that compiles it. */
 export function runtimeKey(unit: string, version?: string): string {
   const zig = readRequirements(version).find((requirement) => requirement.name === 'ziglang');
-  return createHash('sha256').update(JSON.stringify([zig, unit, imageEpoch, readFileSync(script, 'utf8')])).digest('hex');
+  return createHash('sha256').update(JSON.stringify([zig, unit, imageEpoch,
+    ...scriptsOf(unit).map((file) => readFileSync(join(imagesFolder, file), 'utf8'))])).digest('hex');
 }
 
 /** Where the compiled runtime of a unit is kept. */
@@ -75,11 +78,12 @@ async function compile(unit: string, path: string, { docker, options, zig, image
     await withContainer(docker, image, { NetworkMode: 'none' }, options.signal, async (bench) => {
       const tar = pack();
       const sent = bench.put(tar, '/');
-      tar.entry({ name: 'stage/runtime.py' }, await readFile(script));
+      const scripts = scriptsOf(unit);
+      for (const file of scripts) tar.entry({ name: `stage/${basename(file)}` }, await readFile(join(imagesFolder, file)));
       await addFile(tar, `stage/wheels/${basename(zig)}`, zig);
       tar.finalize();
       await sent;
-      await bench.run(['/usr/bin/python3', '-IS', '/stage/runtime.py', String(imageEpoch), unit]);
+      await bench.run(['/usr/bin/python3', '-IS', `/stage/${basename(scripts.at(-1)!)}`, String(imageEpoch), unit]);
       await bench.run(['tar', '-C', '/opt/wheelfarm', '--sort=name', `--mtime=@${imageEpoch}`, '--numeric-owner', '-cf', '-', 'zig-cache'],
         { out: createWriteStream(fresh) });
     });

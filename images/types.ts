@@ -21,6 +21,8 @@ export interface Recipe {
   readonly files: readonly string[];
   /** Version of zig, where not that of requirements.txt: cross-debian/zig-<version>.txt pins it. */
   readonly zig?: string;
+  /** True where CPython's source package is needed: what only Windows has is nowhere else in Debian. */
+  readonly pythonSource?: boolean;
   readonly expect: { readonly seconds: number; readonly bytes: number };
 }
 

@@ -37,6 +37,12 @@ const network = new RegExp([
   'Failed to resolve', 'unable to resolve host', 'dns error: failed to lookup',
 ].join('|'), 'i');
 
+/** What system, QEMU and loader say of a program or module that was compiled for the target and started here. */
+const foreignProgram = new RegExp([
+  'Exec format error', 'cannot execute binary file', 'qemu-\\w+(?:-static)?: Could not open', 'invalid ELF header', 'wrong ELF class',
+  'cannot open shared object file: No such file or directory \\(required by \\./',
+].join('|'));
+
 /** The end of a build that says: a program that I called has failed. */
 const toolFailed = new RegExp([
   'command .* failed', 'failed with exit', 'CompileError', 'LinkError',
@@ -71,6 +77,7 @@ export function findInLog(log: string, ending: string, why: unknown): LogCause |
   const end = last.length > 0 ? last : lines.slice(-20);
   const byTool = end.some((line) => toolFailed.test(line)) || !end.some(isException);
   return resourceIn(byTool ? [...lines.slice(-120), ...end] : end)
+    ?? foreignIn(end)
     ?? networkIn(end)
     ?? (byTool ? (toolErrorIn(lines) ?? networkIn(lines.slice(-120))) : null);
 }
@@ -84,6 +91,13 @@ function resourceIn(lines: readonly string[]): LogCause | null {
     if (found) return { code: found[1], words: {}, evidence: { text: line.slice(0, whyCharactersMax) } };
   }
   return null;
+}
+
+function foreignIn(lines: readonly string[]): LogCause | null {
+  const line = lines.find((each) => foreignProgram.test(each));
+  if (line === undefined) return null;
+  const why = line.trim().slice(0, whyCharactersMax);
+  return { code: 'FARM_RUNS_TARGET_CODE', words: { why }, evidence: { text: why } };
 }
 
 function networkIn(lines: readonly string[]): LogCause | null {

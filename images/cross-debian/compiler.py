@@ -7,11 +7,15 @@ Reads the target from the environment (targets/<target>.json sets it):
   WHEELFARM_COMPILER_LOG  when set: a file that gets one JSON line a call: {"argv": [...], "cwd": "..."}
   WHEELFARM_NEEDED        when set: OLD=NEW, a library name that linked files must not need and the one they shall
   WHEELFARM_EXTERNAL      when set: a folder with include/ and lib/ of external libraries for the target
+  WHEELFARM_COMPILER_RULES  when set: JSON of a platform that is not Linux: {drop: [regular expression of an argument],
+                          dropWithValue, replace, positionIndependent, link and linkShared: arguments of every link and
+                          of libraries, before those of the call}
   ZIG_GLOBAL_CACHE_DIR    writable folder; filled from the image's own cache at the first call
 build-cc and build-c++ compile for the build machine, whatever the target: programs that a build makes to run them.
 """
 import json
 import os
+import re
 import sys
 
 HOME = '/opt/wheelfarm'
@@ -58,14 +62,36 @@ def prepare_cache():
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def compiler_arguments(kind, given):
+def read_rules():
+    """What is different where the target is not Linux; None where it is."""
+    path = os.environ.get('WHEELFARM_COMPILER_RULES')
+    if not path:
+        return None
+    with open(path, encoding='utf-8') as stream:
+        return json.load(stream)
+
+
+def by_rules(given, rules):
+    """The arguments without those of other platforms."""
+    dropped = re.compile('|'.join(f'(?:{each})' for each in rules['drop']))
+    left, kept = iter(given), []
+    for argument in left:
+        if argument in rules['dropWithValue']:
+            next(left, None)
+        elif not dropped.fullmatch(argument):
+            kept.append(rules['replace'].get(argument, argument))
+    return kept
+
+
+def compiler_arguments(kind, given, rules=None):
     """What zig gets. Linking always uses one variant of zig's C runtime: the one compiled into the image.
 
     An -O other than that, a -g or a missing -s at link time would make zig compile its runtime anew
     (seconds for C, half a minute for C++). Extensions are therefore linked stripped.
     """
     sysroot = os.environ['WHEELFARM_SYSROOT']
-    arguments = [RUNTIMES.get(a, a) for a in given if not a.startswith(HOST_FOLDERS) and RUNTIMES.get(a, a)]
+    ruled = by_rules(given, rules) if rules else given
+    arguments = [RUNTIMES.get(a, a) for a in ruled if not a.startswith(HOST_FOLDERS) and RUNTIMES.get(a, a)]
     head = [kind, '-target', os.environ['WHEELFARM_ZIG_TARGET'], '-I' + sysroot + '/include',
             '-fno-sanitize=undefined']
     external = os.environ.get('WHEELFARM_EXTERNAL')
@@ -75,7 +101,13 @@ def compiler_arguments(kind, given):
         return head + arguments
     dropped = ('-g', '-O', '-s', '-fno-pic', '-fno-PIC', '-v')
     arguments = [a for a in arguments if not (a.startswith(('-g', '-O')) or a in dropped)]
-    return head + arguments + (['-L' + external + '/lib'] if external else []) + ['-O2', '-s', '-fPIC']
+    folders = ['-L' + external + '/lib'] if external else []
+    if rules:
+        name = os.path.basename(output_of(arguments))
+        wanted = rules['link'] + (rules['linkShared'] if '-shared' in arguments else [])
+        linked = [each.replace('{sysroot}', sysroot).replace('{name}', name) for each in wanted]
+        return head + linked + arguments + folders + ['-O2', '-s', *rules['positionIndependent']]
+    return head + arguments + folders + ['-O2', '-s', '-fPIC']
 
 
 def links(arguments):
@@ -90,13 +122,28 @@ def strip_arguments(given):
     return [['objcopy', '--strip-all', name, name + '.stripped'] for name in files]
 
 
+def output_of(arguments):
+    """The file that a link writes."""
+    return arguments[arguments.index('-o') + 1] if '-o' in arguments[:-1] else 'a.out'
+
+
+def link_checked(arguments):
+    """Links for another platform than Linux; an empty file is a failure, which zig 0.13 does not always say."""
+    status = os.spawnv(os.P_WAIT, ZIG, [ZIG, *arguments])
+    output = output_of(arguments)
+    if status == 0 and os.path.isfile(output) and os.path.getsize(output) == 0:
+        print(f'wheelfarm: error: the linker ended well and left {output} empty', file=sys.stderr)
+        return 1
+    return status
+
+
 def link_renaming(arguments, old, new):
     """Links, then renames one needed library; returns the exit status.
 
     zig's musl calls itself libc.so; the musllinux policies, as Alpine, know it as libc.musl-<machine>.so.1.
     """
     status = os.spawnv(os.P_WAIT, ZIG, [ZIG, *arguments])
-    output = arguments[arguments.index('-o') + 1] if '-o' in arguments[:-1] else 'a.out'
+    output = output_of(arguments)
     if status != 0 or not os.path.isfile(output):
         return status
     return os.spawnv(os.P_WAIT, PATCHELF, [PATCHELF, '--replace-needed', old, new, output])
@@ -111,12 +158,16 @@ def main():
         os.environ['WHEELFARM_SYSROOT'] = '/nonexistent'
         os.environ.pop('WHEELFARM_NEEDED', None)
         os.environ.pop('WHEELFARM_EXTERNAL', None)
+        os.environ.pop('WHEELFARM_COMPILER_RULES', None)
     else:
         log([name, *given])
     if not os.environ.get('WHEELFARM_ZIG_TARGET') or not os.environ.get('WHEELFARM_SYSROOT'):
         sys.exit(f'wheelfarm: {name} was called without WHEELFARM_ZIG_TARGET and WHEELFARM_SYSROOT; '
                  'the build must keep the environment of its target')
     prepare_cache()
+    rules = read_rules()
+    if name == 'strip' and rules:
+        return  # linked stripped, and another edit would break a signature
     if name == 'strip':
         for call in strip_arguments(given):
             status = os.spawnv(os.P_WAIT, ZIG, [ZIG, *call])
@@ -127,7 +178,9 @@ def main():
             os.replace(call[3], call[2])
         return
     if name in COMPILERS:
-        arguments = compiler_arguments(COMPILERS[name], given)
+        arguments = compiler_arguments(COMPILERS[name], given, rules)
+        if rules and links(given):
+            sys.exit(link_checked(arguments))
         renamed = os.environ.get('WHEELFARM_NEEDED')
         if renamed and links(given):
             sys.exit(link_renaming(arguments, *renamed.split('=', 1)))

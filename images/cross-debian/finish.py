@@ -2,10 +2,11 @@
 """Turns the unpacked Debian root into the cross image. Runs in a container of that root, without network.
 
 Reads /stage: wheels/, requirements.txt, rows.json ({"epoch", "rows", "architectures", "interpreters"}),
-compiler.py, runtime.py, sysroot.py and runtime/*.tar, zig's runtime for every target of the rows.
+compiler.py, runtime.py, modules of SYSROOTS and runtime/*.tar, zig's runtime for every target of the rows.
 Writes below /opt/wheelfarm: venv, zig, zig-cache, bin, sysroots, targets.
 """
 import glob
+import importlib
 import json
 import os
 import shutil
@@ -14,10 +15,11 @@ import sys
 
 sys.path.insert(0, '/stage')
 import runtime  # noqa: E402
-import sysroot  # noqa: E402
 
 HOME = '/opt/wheelfarm'
 ZIG = f'{HOME}/zig/zig'
+# Modules that make a sysroot, by the family of the target; a recipe's files hold those that its rows need.
+SYSROOTS = {'manylinux': 'sysroot', 'musllinux': 'sysroot', 'win': 'windows', 'macosx': 'macos'}
 
 
 def say(text):
@@ -49,7 +51,7 @@ def install_compilers():
     shutil.copyfile('/stage/compiler.py', f'{HOME}/bin/compiler')
     os.chmod(f'{HOME}/bin/compiler', 0o755)
     for name in ('cc', 'gcc', 'clang', 'c++', 'g++', 'clang++', 'ar', 'ranlib', 'strip', 'ld', 'objcopy', 'build-cc',
-                 'build-c++'):
+                 'build-c++', 'windres', 'install_name_tool'):
         os.symlink('compiler', f'{HOME}/bin/{name}')
     for architecture in STAGE['architectures'].values():
         # Sysconfig data and configure scripts name compilers by triple.
@@ -76,10 +78,10 @@ def describe(row, made):
     if libc == 'musl':
         environment['WHEELFARM_NEEDED'] = f"libc.so=libc.musl-{row['architecture']}.so.1"
     return {
-        'target': row['target'], 'environment': environment,
+        'target': row['target'], 'environment': {**environment, **made.get('environment', {})},
         'expect': {'machine': architecture['machine'], 'elfMachine': architecture['elfMachine'],
                    'class': architecture['class'], 'extSuffix': made['suffix'], 'libc': libc,
-                   'floor': [int(part) for part in floor.split('.')], 'platformTag': row['platformTag']},
+                   'floor': [int(part) for part in floor.split('.')], 'platformTag': row['platformTag'], **made.get('expect', {})},
         'python': row['python'], 'sysroot': made['path'], 'undefinedForLibc': made['undefined'],
         'tags': interpreter['tags'], 'markers': interpreter['markers'], 'tagsFrom': interpreter['from'],
     }
@@ -107,7 +109,8 @@ def main():
     shutil.copytree(runtime.CACHE, '/tmp/probes')
     os.makedirs(f'{HOME}/targets')
     for row in STAGE['rows']:
-        made = sysroot.make_sysroot(row, STAGE['architectures'][row['architecture']], f'{HOME}/debs', ZIG)
+        maker = importlib.import_module(SYSROOTS[row['target'].split('-', 1)[1].split('_')[0]])
+        made = maker.make_sysroot(row, STAGE['architectures'][row['architecture']], f'{HOME}/debs', ZIG)
         with open(f"{HOME}/targets/{row['target']}.json", 'w', encoding='utf-8') as stream:
             json.dump(describe(row, made), stream, indent=1, sort_keys=True)
     shutil.rmtree('/tmp/probes')

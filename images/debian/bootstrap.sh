@@ -9,6 +9,8 @@
 #                  added under opt/wheelfarm/debs/<architecture> (may be empty)
 #   PYTHON         3.11, 3.13, …: names the packages of the sysroots
 #   RUST           yes: Rust's standard library for the architectures of the sysroots is added
+#   SOURCE         the source package of that Python, of which what only Windows needs is added under
+#                  opt/wheelfarm/debs/source, and its shared library beside the sysroots (may be empty)
 #   SOURCES        space-separated apt source lists, the fullest first; a later one is taken when an index of
 #                  an earlier one does not answer or does not match its signed digest
 #   SOURCE_DATE_EPOCH  every later time in the tar is set back to this
@@ -58,6 +60,18 @@ for architecture in $SYSROOTS; do
 done
 # rustc asks for a C compiler of Debian; builds have the image's own.
 if [ "$RUST" = yes ]; then rm -rf "$1/usr/lib/gcc" "$1/usr/libexec/gcc" "$1/usr/include"; fi
+if [ -n "$SOURCE" ]; then
+  folder=$OUT/debs/source
+  mkdir -p "$folder" "$1/opt/wheelfarm/debs/source"
+  chmod 777 "$folder"
+  (cd "$folder" && apt-get -q download "libpython$PYTHON:$ARCHITECTURE" && apt-get -q --download-only source "$SOURCE")
+  list "$folder"/*.deb >> "$OUT/listed"
+  dpkg-deb --fsys-tarfile "$folder"/*.deb | tar -x -C "$1/opt/wheelfarm/debs/$ARCHITECTURE" --wildcards './usr/lib/*/libpython*.so.*'
+  version=$(sed -n 's/^Version: //p' "$folder"/*.dsc | head -n 1)
+  printf '%s %s source %s\n' "$SOURCE" "$version" "$(sha256sum "$folder"/*.orig.tar.* | sed -n '/asc$/!s/ .*//p')" >> "$OUT/listed"
+  tar -x -f "$(ls "$folder"/*.orig.tar.* | grep -v 'asc$')" -C "$1/opt/wheelfarm/debs/source" --strip-components=1 --wildcards \
+    '*/PC/pyconfig.h*' '*/PC/python3dll.c'
+fi
 HOOK
 
 unpack() {
@@ -65,7 +79,7 @@ unpack() {
   mmdebstrap --mode=root --variant=extract --architectures="$architectures" --include="$PACKAGES" \
     --format=directory --aptopt='Acquire::Retries "3"' --aptopt='Acquire::Languages "none"' \
     --setup-hook="ARCHITECTURE=$ARCHITECTURE sh $OUT/setup.sh \"\$1\"" \
-    --extract-hook="OUT=$OUT SYSROOTS='$SYSROOTS' PYTHON=$PYTHON RUST=$RUST ARCHITECTURE=$ARCHITECTURE sh $OUT/extract.sh \"\$1\"" \
+    --extract-hook="OUT=$OUT SYSROOTS='$SYSROOTS' PYTHON=$PYTHON RUST=$RUST SOURCE='$SOURCE' ARCHITECTURE=$ARCHITECTURE sh $OUT/extract.sh \"\$1\"" \
     "$SUITE" "$root" - < "$1"
 }
 

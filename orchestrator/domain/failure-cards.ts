@@ -118,6 +118,8 @@ export const cards = {
     'Mend the build backend, or update it.'),
   FARM_PURE_BY_MISTAKE: card('project', 'never', 422, 'Built pure by mistake: {why}.',
     'Look for the swallowed compiler error in the log; make the extension required.'),
+  FARM_RUNS_TARGET_CODE: card('project', 'never', 422, 'The build starts what it compiled for {target}, which cannot run here: {why}.',
+    'Compile such a program with $CC_FOR_BUILD, or ask sysconfig and the headers; see docs/cross-contract.md.'),
   // repair, audit, describe
   FARM_REPAIR_FAILED: card('project', 'never', 422, 'auditwheel could not repair the wheel: {why}.',
     'See what it links to in the log.'),

@@ -32,6 +32,15 @@ function behaves(name: string, ...lines: readonly string[]): Animal {
   };
 }
 
+/** Lines of `behaves` that write a wheel for the target with one extension module, whose bytes are a Python expression. */
+const wheelFor = (name: string, bytes: string): string[] => [
+  'import sysconfig',
+  'platform = sysconfig.get_platform().replace("-", "_").replace(".", "_")',
+  'python = f"cp{sys.version_info[0]}{sys.version_info[1]}"',
+  `files = {f"${name.replaceAll('-', '_')}{sysconfig.get_config_var('EXT_SUFFIX')}": ${bytes}}`,
+  `return wheel(folder, "${name}", tag=f"{python}-{python}-{platform}", files=files)`,
+];
+
 /** An animal that setuptools builds. */
 function extension(name: string, source: string, optional: boolean): Animal {
   const part = name.replaceAll('-', '_');
@@ -97,6 +106,23 @@ export const animals = {
     name: 'zoo-symlink-escape', files: { 'pyproject.toml': inTree },
     rawMembers: [{ name: 'zoo_symlink_escape-1.0/away', type: 'symlink', linkname: '../../../../etc/passwd', size: 0 }],
   },
+  /** A code generator in C: compiled for the target and started here. */
+  runsWhatItCompiled: {
+    name: 'zoo-runs-what-it-compiled',
+    files: {
+      'pyproject.toml': '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n',
+      'setup.py': [
+        'import os, subprocess', 'from setuptools import setup',
+        'subprocess.run([os.environ["CC"], "generator.c", "-o", "generator"], check=True)',
+        'subprocess.run(["./generator"], check=True)',
+        'setup(name="zoo-runs-what-it-compiled", version="1.0", py_modules=["made"])', ''].join('\n'),
+      'generator.c': '#include <stdio.h>\nint main(void) { puts("MADE = 1"); return 0; }\n',
+    },
+  },
+  /** Says that it is for the target and brings a program of the build machine. */
+  wrongMachine: behaves('zoo-wrong-machine', ...wheelFor('zoo-wrong-machine', 'open(os.path.realpath(sys.executable), "rb").read()')),
+  emptyObject: behaves('zoo-empty-object', ...wheelFor('zoo-empty-object', 'b""')),
+  wrongTag: behaves('zoo-wrong-tag', 'return wheel(folder, "zoo-wrong-tag", tag="cp313-cp313-macosx_26_0_arm64", files={"zoo_wrong_tag.py": ""})'),
   slow: behaves('zoo-slow', 'for second in range(240):', '    print("second", second, flush=True)', '    time.sleep(1)', 'return wheel(folder, "zoo-slow")'),
   raises: behaves('zoo-raises', 'raise ValueError("the backend has a fault")'),
 } as const satisfies Record<string, Animal>;

@@ -82,12 +82,12 @@ def check_suffixes(objects, expect):
             continue
         suffix = EXTENSION_SUFFIX.search(one.member)
         found = suffix.group(1) if suffix else ""
-        stable = expect.get("stableSuffix", ".abi3.so")
+        known = expect.get("suffixes", [expect["extSuffix"], ".abi3.so", ".so"])
         if one.format != "elf" and not one.member.endswith((".so", ".pyd")):
             continue
-        if found == ".so" and stable != ".pyd":
+        if found == ".so" and found in known:
             notes.append(f"{one.member} has the bare suffix .so")
-        elif found not in (expect["extSuffix"], stable):
+        elif found not in known:
             raise StepFailure("FARM_AUDIT_SUFFIX", {"member": one.member, "expected": expect["extSuffix"]})
     return notes
 

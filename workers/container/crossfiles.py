@@ -13,14 +13,16 @@ from common import StepFailure
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # Meson's names; every other machine is named by itself.
-CPU_FAMILIES = {"armv7l": "arm", "ppc64le": "ppc64", "i686": "x86"}
+CPU_FAMILIES = {"armv7l": "arm", "ppc64le": "ppc64", "i686": "x86", "AMD64": "x86_64", "ARM64": "aarch64", "arm64": "aarch64"}
+# What platform.architecture() says of the interpreter's own file.
+LINKAGES = {"Linux": "ELF", "Windows": "WindowsPE", "Darwin": ""}
 BIG_ENDIAN = {"s390x"}
 # Projects whose get_include() a build compiles against, and where their wheel has the headers.
 HEADER_FOLDERS = {"numpy": ("numpy/_core/include", "numpy/core/include")}
 
 TOOLCHAIN = """\
 # Written by the farm for {target}.
-set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_NAME {system})
 set(CMAKE_SYSTEM_PROCESSOR {machine})
 set(CMAKE_C_COMPILER {CC})
 set(CMAKE_CXX_COMPILER {CXX})
@@ -37,6 +39,17 @@ set(Python_INCLUDE_DIR {include} CACHE PATH "")
 set(Python3_INCLUDE_DIR {include} CACHE PATH "")
 set(PYTHON_MODULE_EXTENSION {suffix} CACHE STRING "")
 """
+WINDOWS = """\
+set(CMAKE_RC_COMPILER {bin}/windres)
+set(Python_LIBRARY {library} CACHE FILEPATH "")
+set(Python3_LIBRARY {library} CACHE FILEPATH "")
+set(PYTHON_LIBRARY {library} CACHE FILEPATH "")
+"""
+DARWIN = """\
+set(CMAKE_INSTALL_NAME_TOOL {bin}/install_name_tool)
+set(CMAKE_OSX_SYSROOT "" CACHE PATH "")
+"""
+MORE = {"Linux": "", "Windows": WINDOWS, "Darwin": DARWIN}
 
 CROSS_FILE = """\
 # Written by the farm for {target}.
@@ -48,7 +61,7 @@ strip = '{STRIP}'
 python = '{python}'
 
 [host_machine]
-system = 'linux'
+system = '{meson_system}'
 cpu_family = '{family}'
 cpu = '{machine}'
 endian = '{endian}'
@@ -59,7 +72,13 @@ needs_exe_wrapper = true
 
 
 def machine_of(description):
-    return description["environment"]["_PYTHON_HOST_PLATFORM"].split("-", 1)[1]
+    """As platform.machine() says it on the target: aarch64, AMD64."""
+    return description["markers"]["platform_machine"]
+
+
+def system_of(description):
+    """As platform.system() says it on the target."""
+    return description["expect"].get("system", "Linux")
 
 
 def is_foreign(description):
@@ -116,7 +135,9 @@ def unpack_headers(stream, site, name):
 
 
 def told_multiarch(description):
-    """`aarch64-linux-gnu`, which stands in the name of every extension module."""
+    """`aarch64-linux-gnu`, which stands in the name of every extension module; elsewhere the compiler's triple."""
+    if "triple" in description["expect"]:
+        return description["expect"]["triple"]
     return description["expect"]["extSuffix"].split("-", 2)[2].removesuffix(".so")
 
 
@@ -124,11 +145,13 @@ def told_of(order, description):
     """What persona.py says."""
     expect, tags = description["expect"], description["tags"]
     platforms = list(dict.fromkeys(tag.rsplit("-", 1)[1] for tag in tags))
-    libc = {"glibc": "glibc", "musl": "libc"}[expect["libc"]]
+    libc = {"glibc": "glibc", "musl": "libc"}.get(expect["libc"], "")
     return {
         "target": description["target"], "machine": machine_of(description), "bits": expect["class"],
-        "multiarch": told_multiarch(description), "libc": [libc, ".".join(str(part) for part in expect["floor"])],
-        "extSuffix": expect["extSuffix"], "platforms": [each for each in platforms if each != "any"],
+        "multiarch": told_multiarch(description), "libc": [libc, ".".join(str(part) for part in expect["floor"]) if libc else ""],
+        "linkage": LINKAGES[system_of(description)],
+        "suffixes": expect.get("suffixes", [expect["extSuffix"], ".abi3.so", ".so"]),
+        "platforms": [each for each in platforms if each != "any"],
         "include": f"{description['sysroot']}/include/python{description['python']}",
         "headers": target_headers(order),
     }
@@ -176,14 +199,15 @@ def target_environment(order, description):
              "HOST_CC": f"{bin_folder}/build-cc", "HOST_CXX": f"{bin_folder}/build-c++"}
     if not is_foreign(description):
         return build
-    machine, folder = machine_of(description), folder_of(order)
+    machine, folder, system = machine_of(description), folder_of(order), system_of(description)
     words = {
         **description["environment"], "target": description["target"], "machine": machine,
-        "family": CPU_FAMILIES.get(machine, machine), "endian": "big" if machine in BIG_ENDIAN else "little",
+        "system": system, "meson_system": system.lower(), "bin": bin_folder,
+        "library": description["expect"].get("pythonLibrary", ""), "family": CPU_FAMILIES.get(machine, machine), "endian": "big" if machine in BIG_ENDIAN else "little",
         "python": os.path.join(order["env"], "bin", "python"), "suffix": description["expect"]["extSuffix"],
         "include": f"{description['sysroot']}/include/python{description['python']}",
     }
-    write(os.path.join(folder, "toolchain.cmake"), TOOLCHAIN.format_map(words))
+    write(os.path.join(folder, "toolchain.cmake"), (TOOLCHAIN + MORE[system]).format_map(words))
     write(os.path.join(folder, "meson.ini"), CROSS_FILE.format_map(words))
     return {
         **build,

@@ -1,7 +1,7 @@
 """Makes an interpreter of the build machine answer for the target of its cell. Copied into the build environment.
 
 Started by a .pth file of that environment, in every interpreter there. What it says stands in a JSON file beside it:
-{target, machine, bits, multiarch, libc: [name, version], extSuffix, platforms: [tag, best first], include: folder,
+{target, machine, bits, multiarch, libc: [name, version], linkage, suffixes, platforms: [tag, best first], include: folder,
  headers: {project: folder}}. It patches what a build asks (docs/cross-contract.md) and nothing that runs code: imports,
 struct packing and subprocesses stay the build machine's. Tools that must know which machine they run on are left alone.
 """
@@ -22,7 +22,7 @@ def program():
 
 def patch_platform(module, told):
     """machine() follows os.uname(); these two read the interpreter's own file."""
-    module.architecture = lambda *_, **__: (f"{told['bits']}bit", "ELF")
+    module.architecture = lambda *_, **__: (f"{told['bits']}bit", told["linkage"])
     module.libc_ver = lambda *_, **__: tuple(told["libc"])
 
 
@@ -112,7 +112,7 @@ def speak(told):
     if told["bits"] == 32:
         sys.maxsize = 2**31 - 1
     # The import system has its own copy of this list.
-    importlib.machinery.EXTENSION_SUFFIXES[:] = [told["extSuffix"], ".abi3.so", ".so"]
+    importlib.machinery.EXTENSION_SUFFIXES[:] = told["suffixes"]
     after = AfterImport(told)
     sys.meta_path.insert(0, after)
     after.catch_up()

@@ -100,6 +100,8 @@ describe('causes that the log shows', () => {
   it.each([
     ['FARM_NETWORK_USED', 'urllib.error.URLError: <urlopen error [Errno -3] Temporary failure in name resolution>'],
     ['FARM_NETWORK_USED', 'OSError: [Errno 101] Network is unreachable'],
+    ['FARM_RUNS_TARGET_CODE', "OSError: [Errno 8] Exec format error: './generator'"],
+    ['FARM_RUNS_TARGET_CODE', 'ImportError: /work/src/x/_x.so: invalid ELF header'],
     ['FARM_DISK', 'OSError: [Errno 28] No space left on device'],
     ['FARM_PIDS', 'BlockingIOError: [Errno 11] Resource temporarily unavailable'],
     ['FARM_PIDS', "RuntimeError: can't start new thread"],
