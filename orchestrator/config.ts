@@ -1,4 +1,5 @@
 import { isAbsolute, join } from 'node:path';
+import { limits } from './contract/limits.ts';
 
 /** What a process of the control plane needs to know. Read once from the environment; frozen. */
 export interface Config {
@@ -28,6 +29,10 @@ export interface Config {
   readonly makingEnvironment: Environment;
   /** Address of the GitHub of this farm, no slash at the end. */
   readonly githubUrl: string;
+  /** Token of a person or a bot for the GitHub API; null: the one that the farm keeps. */
+  readonly githubToken: string | null;
+  /** How often registered repositories and watched names are looked at. @unit milliseconds */
+  readonly pollMs: number;
   /** OAuth client that signs people in; null: nobody signs in with GitHub. */
   readonly githubClient: { readonly id: string; readonly secret: string } | null;
   /** The pool that makes sdists of folders. */
@@ -70,6 +75,7 @@ export function readConfig(environment: Environment): Config {
     makingEnvironment: Object.fromEntries(Object.entries(environment)
       .filter(([name]) => !/^(?:FARM_|DATABASE_URL$|TEMPORAL_|PG)/.test(name))),
     githubUrl: readUrl(environment['FARM_GITHUB_URL'] || 'https://github.com', wrong),
+    githubToken: environment['FARM_GITHUB_TOKEN'] || null, pollMs: Math.max(1, Number(environment['FARM_POLL_SECONDS']) || limits.pollMs / 1000) * 1000,
     githubClient: readClient(environment, wrong),
     sdistPool: environment['FARM_SDIST_POOL'] || 'linux-amd64',
   };

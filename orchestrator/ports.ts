@@ -92,6 +92,7 @@ export interface Workflows {
   /** Starting a workflow id that is open is not an error. */
   startRelease(order: ReleaseOrder): Promise<void>;
   startSdist(sourceId: string): Promise<void>;
+  startTrigger(triggerId: string): Promise<void>;
   cancelRelease(buildId: string): Promise<void>;
   cancelSdist(sourceId: string): Promise<void>;
   startEdit(editId: string): Promise<void>;

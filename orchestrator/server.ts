@@ -14,6 +14,7 @@ import { prismaEdits } from './adapters/edits.ts';
 import { prismaHistories } from './adapters/history.ts';
 import { prismaImports } from './adapters/imports.ts';
 import { imageMaker } from './adapters/image-maker.ts';
+import { githubParts } from './adapters/github-parts.ts';
 import { githubSignIn } from './adapters/github-sign-in.ts';
 import { startHooks } from './adapters/hooks.ts';
 import { gitRemote } from './adapters/git-remote.ts';
@@ -47,6 +48,7 @@ import { editRoutes } from './api/routes/edits.ts';
 import { historyRoutes } from './api/routes/history.ts';
 import { importRoutes } from './api/routes/imports.ts';
 import { imageRoutes } from './api/routes/images.ts';
+import { registrationRoutes } from './api/routes/registrations.ts';
 import { registerIndexRoutes } from './api/routes/index-routes.ts';
 import { openLocalSession, sessionRoutes, type SessionParts } from './api/routes/session.ts';
 import { dashboardDigest, dashboardFolder } from '../infra/setup/dashboard.ts';
@@ -79,6 +81,7 @@ const ports: BuildPorts = {
   builder: `wheelfarm ${version}`, recipes: join(config.home, 'recipes'), index: `${config.url}/simple/`, git, githubUrl: config.githubUrl,
 };
 const builds = prismaBuilds(ports);
+const hub = githubParts(config, ports, upstream);
 const edits = prismaEdits({
   database, blobs, workflows, upstream, clock, records: prismaEditRecords({ database, blobs }),
   builder: ports.builder, index: ports.index,
@@ -110,7 +113,7 @@ const app = await makeApp({
   pages: pageDoor,
   more: [
     (server) => imageRoutes(server, { images }),
-    (server) => editRoutes(server, { edits }),
+    (server) => registrationRoutes(server, hub), (server) => editRoutes(server, { edits }),
     (server) => importRoutes(server, { imports }),
     (server) => accountRoutes(server, { accounts }),
     (server) => sessionRoutes(server, sessions),
@@ -128,6 +131,7 @@ await pages.start();
 await indexPostgres({ pool, clock, origin: () => config.url }).refresh().catch(say);
 const stopSweeper = startSweeper(ports, say, [() => edits.sweep(), () => imports.sweep()]);
 const stopHooks = startHooks(database, config.url, say);
+const stopWatching = hub.watch(say);
 await app.listen({ host: config.listen, port: config.port });
 console.log(`ready: ${config.url}`);
 
@@ -136,12 +140,14 @@ async function close(): Promise<void> {
   if (closing) return;
   closing = true;
   stopSweeper();
+  stopWatching();
   images.stop();
   await stopHooks();
   await app.close();
   await pages.stop();
   await workflows.close();
   await git.close();
+  await hub.close();
   await changes.close();
   await database.close();
 }

@@ -1,12 +1,18 @@
 /** Composition root of the orchestrator: the workflows of releases, edits and imports and the control activities. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { controlActivities } from './activities/control.ts';
 import { editActivities } from './activities/edits.ts';
 import { importActivities } from './activities/imports.ts';
+import { triggerActivities } from './activities/triggers.ts';
 import { folderBlobs } from './adapters/blobs-fs.ts';
+import { prismaBuilds, type BuildPorts } from './adapters/builds.ts';
+import { prismaSources } from './adapters/builds-sources.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { wheelDescriber } from './adapters/describer.ts';
+import { gitRemote } from './adapters/git-remote.ts';
+import { githubOf } from './adapters/github-parts.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
@@ -19,6 +25,8 @@ import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
 import { pgLogStore } from './adapters/sigstore/log-store-pg.ts';
 import { publicRoot } from './adapters/sigstore/public-root.ts';
+import { temporalWorkflows } from './adapters/temporal-client.ts';
+import { prismaTriggers } from './adapters/triggers.ts';
 import { upstreamAddress } from './adapters/upstream-address.ts';
 import { upstreamHttp } from './adapters/upstream-http.ts';
 import { lateUpstream } from './adapters/upstream-late.ts';
@@ -52,6 +60,16 @@ const upstream = lateUpstream(async () => {
   });
 });
 
+const git = gitRemote();
+const github = githubOf(config);
+const workflows = temporalWorkflows(config.temporalAddress, config.sdistPool);
+const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
+const builds: BuildPorts = {
+  database, changes, blobs, workflows, catalogue, clock: { now }, resolve: { blobs, upstream, sdists: new Map() }, records: shared.records,
+  builder: `wheelfarm ${version}`, recipes: join(config.home, 'recipes'), index: `${config.url}/simple/`, git, githubUrl: config.githubUrl,
+};
+const triggers = prismaTriggers({ database, workflows, github, url: config.url, sources: prismaSources(builds), builds: prismaBuilds(builds) });
+
 const worker = await Worker.create({
   connection,
   taskQueue: controlQueue,
@@ -60,6 +78,7 @@ const worker = await Worker.create({
     ...controlActivities({
       ...shared, lateEdits: prismaLateEdits({ database, blobs }), describer: wheelDescriber({ blobs, catalogue, folder: join(config.blobsFolder, 'describing') }),
     }),
+    ...triggerActivities({ triggers }),
     ...editActivities({
       ...shared, edits: prismaEditRecords({ database, blobs }),
       checks: uvChecks({ database, blobs, upstream, cacheFolder: config.cacheFolder, env: process.env, index: `${config.url}/simple/` }),
@@ -76,6 +95,7 @@ const worker = await Worker.create({
 });
 console.log('ready: orchestrator');
 await worker.run();
+await Promise.all([workflows.close(), git.close(), github.close()]);
 await connection.close();
 await changes.close();
 await database.close();

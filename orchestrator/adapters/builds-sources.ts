@@ -29,7 +29,7 @@ export interface SourcePorts {
 
 const waitPollMs = 1000;
 /** The image in which repositories are cloned. */
-const gitImage = 'git-debian-bookworm';
+export const gitImage = 'git-debian-bookworm';
 const makingMax = 100;
 
 /** Port Sources: an sdist file is ready at once, the sdist of a folder is made by a workflow. */

@@ -11,7 +11,8 @@ import { isVersionTag, looksLikeGit, newestTags, parseGitWhat } from '../domain/
 import { targetAcceptsWheel } from '../domain/tags.ts';
 import { allowsPython } from '../domain/version.ts';
 import type { Github, GithubRepository, GitRemote, Registrations } from '../github-ports.ts';
-import type { Catalogue, Clock, Upstream, UpstreamProject } from '../ports.ts';
+import type { Catalogue, Clock, Images, Upstream, UpstreamProject } from '../ports.ts';
+import { gitImage } from './builds-sources.ts';
 import { resolveWhat, type ResolvePorts } from './builds-resolve.ts';
 import type { Database } from './prisma/database.ts';
 import { readSdist } from './archive/sdist.ts';
@@ -26,6 +27,8 @@ export interface RegistrationPorts {
   readonly resolve: ResolvePorts;
   readonly catalogue: Catalogue;
   readonly clock: Clock;
+  /** Makes the image with git ahead of the first tag; absent where every image is there. */
+  readonly images?: Pick<Images, 'make'> | undefined;
   /** Address of the farm, no slash at the end. */
   readonly url: string;
 }
@@ -179,6 +182,7 @@ async function kept(
     project, subdirectory, targets: request.targets, proof, by: request.by, versions: upstream?.versions ?? [],
     repository: repository && url !== null ? { id: repository.id, fullName: repository.fullName, url, defaultBranch: repository.defaultBranch, tags } : null,
   });
+  if (repository) ports.images?.make([gitImage]);
   const [view] = await registrationViews(ports.database, ports.url, { project });
   return view ?? fail('FARM_NOT_FOUND', 'plan', { thing: `registration of ${project}` });
 }

@@ -1,5 +1,5 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { controlQueue, editWorkflowId, importWorkflowId, releaseWorkflowId, sdistWorkflowId } from '../contract/messages.ts';
+import { controlQueue, editWorkflowId, importWorkflowId, releaseWorkflowId, sdistWorkflowId, triggerWorkflowId } from '../contract/messages.ts';
 import type { Workflows } from '../ports.ts';
 
 /**
@@ -28,6 +28,7 @@ export function temporalWorkflows(address: string, sdistPool: string): Workflows
   return {
     startRelease: (order) => start('release', releaseWorkflowId(order.buildId), order),
     startSdist: (sourceId) => start('sdist', sdistWorkflowId(sourceId), { sourceId, pool: sdistPool }),
+    startTrigger: (triggerId) => start('trigger', triggerWorkflowId(triggerId), { triggerId }),
     startEdit: (editId) => start('edit', editWorkflowId(editId), { editId }),
     cancelEdit: (editId) => cancel(editWorkflowId(editId)),
     startImport: (importId) => start('importRelease', importWorkflowId(importId), { importId }),

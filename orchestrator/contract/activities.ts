@@ -55,3 +55,9 @@ export interface ImportActivities {
   /** Ends an import that was not published: `code` and `why` of the last delivery, or cancelled where there are none. */
   endImport(order: { importId: string; code?: string; why?: string }): Promise<void>;
 }
+
+/** Of the control plane, for announced releases; takes ids only. */
+export interface TriggerActivities {
+  /** One step forward. */
+  advance(order: { triggerId: string }): Promise<'wait' | 'ended'>;
+}

@@ -31,4 +31,5 @@ export const testQueue = (pool: string): string => `test.${pool}`;
 export const releaseWorkflowId = (buildId: string): string => `release-${buildId}`;
 export const editWorkflowId = (editId: string): string => `edit-${editId}`;
 export const importWorkflowId = (importId: string): string => `import-${importId}`;
+export const triggerWorkflowId = (triggerId: string): string => `trigger-${triggerId}`;
 export const sdistWorkflowId = (sourceId: string): string => `sdist-${sourceId}`;

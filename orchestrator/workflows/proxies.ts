@@ -1,5 +1,5 @@
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
-import type { BuildActivities, ControlActivities, EditActivities, ImportActivities, TestActivities } from '../contract/activities.ts';
+import type { BuildActivities, ControlActivities, EditActivities, ImportActivities, TestActivities, TriggerActivities } from '../contract/activities.ts';
 import { limits } from '../contract/limits.ts';
 import { controlQueue } from '../contract/messages.ts';
 
@@ -47,4 +47,12 @@ export const importing = proxyActivities<ImportActivities>({
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
   // Nothing is fetched any more when the import has ended.
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+});
+
+/** Steps of announced releases: GitHub may be down for hours, or tell this farm to wait. */
+export const triggering = proxyActivities<TriggerActivities>({
+  taskQueue: controlQueue,
+  startToCloseTimeout: '5m',
+  scheduleToCloseTimeout: limits.triggerRetryMsMax,
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '5m' },
 });

@@ -124,6 +124,7 @@ async function testCatalogue(database: Database, blobs: BlobStore): Promise<Cata
 export interface RememberedWorkflows extends Workflows {
   readonly started: ReleaseOrder[];
   readonly sdists: string[];
+  readonly triggers: string[];
   readonly edits: string[];
   readonly imports: string[];
   readonly cancelled: string[];
@@ -134,12 +135,17 @@ export interface RememberedWorkflows extends Workflows {
 function rememberedWorkflows(): RememberedWorkflows {
   const open = new Set<string>();
   const self: RememberedWorkflows = {
-    started: [], sdists: [], edits: [], imports: [], cancelled: [], away: false,
+    started: [], sdists: [], triggers: [], edits: [], imports: [], cancelled: [], away: false,
     async startRelease(order) {
       if (self.away) throw new Error('away');
       if (open.has(`release-${order.buildId}`)) return;
       open.add(`release-${order.buildId}`);
       self.started.push(order);
+    },
+    async startTrigger(triggerId) {
+      if (self.away) throw new Error('away');
+      self.triggers.push(triggerId);
+      open.add(`trigger-${triggerId}`);
     },
     async startSdist(sourceId) {
       self.sdists.push(sourceId);

@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { PrismaPg } from '@prisma/adapter-pg';
 import pg from 'pg';
-import { PrismaClient } from './client/client.ts';
-import type { Prisma } from './client/client.ts';
+import { Prisma, PrismaClient } from './client/client.ts';
 
 /** One pool for Prisma and for the SQL that its schema language cannot say. */
 export interface Database {
@@ -46,3 +45,5 @@ export function openDatabase(url: string): Database {
 
 /** A JSON column's value: what Prisma takes is looser than our readonly types. */
 export const asJson = (value: unknown): Prisma.InputJsonValue => value as Prisma.InputJsonValue;
+/** A JSON column without a value. */
+export const noJson = Prisma.DbNull;

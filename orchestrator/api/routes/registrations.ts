@@ -1,0 +1,83 @@
+import { Type } from 'typebox';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { AlertView, GithubView, Proposal, ProposalRequest, RegistrationRequest, RegistrationView, TriggerView } from '../../contract/registrations.ts';
+import { limits } from '../../contract/limits.ts';
+import { fail } from '../../domain/failure.ts';
+import { normalizeName } from '../../domain/names.ts';
+import type { Github, Registrations, Webhooks } from '../../github-ports.ts';
+
+const ByProject = Type.Object({ project: Type.String({ maxLength: 214 }) });
+const Newest = Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })), project: Type.Optional(Type.String({ maxLength: 214 })) });
+const TokenRequest = Type.Object({ token: Type.String({ minLength: 10, maxLength: 400, pattern: '^[\\w-]+$' }) });
+const shownMax = 200;
+
+export interface RegistrationParts {
+  readonly registrations: Registrations;
+  readonly webhooks: Webhooks;
+  readonly github: Github;
+  /** What the farm has of GitHub, without its secrets. */
+  readonly githubView: () => Promise<GithubView>;
+}
+
+/** `/api/registrations`, `/api/triggers`, `/api/alerts`, `/api/github` and the door for GitHub's webhooks. */
+export async function registrationRoutes(app: FastifyInstance, { registrations, webhooks, github, githubView }: RegistrationParts): Promise<void> {
+  const projectIn = (request: FastifyRequest): string => normalizeName((request.params as { project: string }).project);
+  const limit = (query: { limit?: string }): number => Math.min(Number(query.limit ?? 20), shownMax);
+
+  app.post<{ Body: ProposalRequest }>('/api/registrations/proposal',
+    { schema: { body: ProposalRequest }, config: { access: { role: 'trigger' }, words: { summary: 'What registering would do; writes nothing.', answer: Proposal } } },
+    (request) => registrations.propose(request.body, request.actor?.login ?? 'nobody'));
+
+  app.post<{ Body: RegistrationRequest }>('/api/registrations',
+    { schema: { body: RegistrationRequest }, config: { access: { role: 'admin' }, words: { summary: 'Registers a repository or watches a name.', answer: RegistrationView } } },
+    async (request, reply) => reply.code(201).send(await registrations.register(request.body)));
+
+  app.get('/api/registrations', { config: { words: { summary: 'What is registered.', answer: Type.Array(RegistrationView) } } }, () => registrations.list());
+
+  app.get<{ Params: { project: string } }>('/api/registrations/:project',
+    { schema: { params: ByProject }, config: { words: { summary: 'One registration.', answer: RegistrationView } } },
+    (request) => registrations.view(request.params.project));
+
+  app.delete<{ Params: { project: string } }>('/api/registrations/:project',
+    { schema: { params: ByProject }, config: { access: { role: 'admin', project: projectIn }, words: { summary: 'Takes a registration away; what was published stays.' } } },
+    async (request, reply) => {
+      await registrations.remove(request.params.project, request.actor?.login ?? 'nobody');
+      return reply.code(204).send();
+    });
+
+  app.get<{ Querystring: { limit?: string; project?: string } }>('/api/triggers',
+    { schema: { querystring: Newest }, config: { words: { summary: 'Announced releases, newest first.', answer: Type.Array(TriggerView) } } },
+    ({ query }) => registrations.triggers({ limit: limit(query), ...(query.project === undefined ? {} : { project: normalizeName(query.project) }) }));
+
+  app.get<{ Querystring: { limit?: string } }>('/api/alerts',
+    { schema: { querystring: Newest }, config: { words: { summary: 'What a person must know of, newest first.', answer: Type.Array(AlertView) } } },
+    ({ query }) => registrations.alerts(limit(query)));
+
+  app.get('/api/github', { config: { words: { summary: 'What the farm has of GitHub.', answer: GithubView } } }, () => githubView());
+
+  app.post<{ Body: { token: string } }>('/api/github/token',
+    { schema: { body: TokenRequest }, config: { access: { role: 'admin' }, words: { summary: 'Keeps the token of a person.', answer: GithubView } } },
+    async (request) => {
+      await github.takeToken(request.body.token);
+      return githubView();
+    });
+
+  app.post('/api/github/webhook', { config: { access: { role: 'admin' }, words: { summary: 'Address and secret of a webhook that is set up by hand.' } } },
+    async () => ({ url: (await githubView()).webhookUrl, secret: await github.webhookSecret() }));
+
+  await app.register(async (door) => webhookDoor(door, webhooks));
+}
+
+/** Bytes first: the signature is over what was sent, not over what a parser makes of it. */
+function webhookDoor(app: FastifyInstance, webhooks: Webhooks): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: limits.webhookBytesMax }, (_request, bytes, done) => done(null, bytes));
+  app.post('/hooks/github', { bodyLimit: limits.webhookBytesMax }, async (request, reply) => {
+    const header = (name: string): string => String(request.headers[name] ?? '');
+    if (!Buffer.isBuffer(request.body)) return fail('FARM_BAD_REQUEST', 'plan', { why: 'the delivery has no body' });
+    const answer = await webhooks.take({
+      id: header('x-github-delivery'), event: header('x-github-event'), signature: header('x-hub-signature-256'), bytes: request.body,
+    });
+    return reply.code(202).send(answer);
+  });
+}
