@@ -1,0 +1,139 @@
+/** A GitHub for tests: its REST paths and its recorded payloads, in front of real git repositories. */
+import { createHmac, randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
+import { startGitServer, type GitServer } from './git-server.ts';
+
+type Json = Record<string, unknown>;
+
+/** GitHub's own recorded deliveries, by event. */
+export const recorded = (event: string): Json[] => {
+  const file = createRequire(import.meta.url).resolve('@octokit/webhooks-examples/api.github.com/index.json');
+  const all = JSON.parse(readFileSync(file, 'utf8')) as { name: string; examples: Json[] }[];
+  return all.find(({ name }) => name === event)?.examples ?? [];
+};
+
+export interface FakeRepository {
+  readonly id: number;
+  fullName: string;
+  admin: boolean;
+  readonly files: Record<string, string>;
+  readonly tags: string[];
+  readonly permissions: Record<string, string>;
+}
+
+export interface GithubServer extends GitServer {
+  readonly repositories: FakeRepository[];
+  /** Former names, which answer 301. */
+  readonly moved: Map<string, number>;
+  readonly checks: Json[];
+  readonly comments: string[];
+  /** Answers every REST request with this instead, as when GitHub is down or limits. */
+  outage: { readonly status: number; readonly headers?: Record<string, string> } | null;
+  /** Requests that were answered 304. */
+  unchanged: number;
+}
+
+export const personToken = 'ghp_test_token_of_a_person';
+
+/** Starts it. */
+export async function startGithub(): Promise<GithubServer> {
+  const git = await startGitServer();
+  const self = Object.assign(git, {
+    repositories: [] as FakeRepository[], moved: new Map<string, number>(), checks: [] as Json[], comments: [] as string[], outage: null as GithubServer['outage'], unchanged: 0,
+  });
+  self.also = async (request, response) => {
+    if (!request.url?.startsWith('/api/v3/')) return false;
+    await answer(self, request, response);
+    return true;
+  };
+  return self;
+}
+
+async function answer(self: GithubServer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const body = await bodyOf(request);
+  const say = (status: number, json: unknown, headers: Record<string, string> = {}): void => {
+    response.writeHead(status, { 'content-type': 'application/json; charset=utf-8', ...headers }).end(status === 304 ? undefined : JSON.stringify(json));
+  };
+  if (self.outage) return say(self.outage.status, { message: 'API rate limit exceeded for installation' }, self.outage.headers);
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://github');
+  const path = decodeURIComponent(pathname.slice('/api/v3'.length));
+  const known = request.headers.authorization?.endsWith(personToken) ?? false;
+  if (path === '/user') return known ? say(200, { login: 'ann', id: 7 }) : say(401, { message: 'Requires authentication' });
+  if (path.startsWith('/app-manifests/')) {
+    return say(201, { id: 42, slug: 'wheelfarm-test', pem: 'not used here', client_id: 'Iv1', client_secret: 's', webhook_secret: 'from-the-manifest', html_url: `${self.url}/apps/wheelfarm-test` });
+  }
+  const byId = /^\/repositories\/(\d+)$/.exec(path)?.[1];
+  const [, fullName = '', rest = ''] = /^\/repos\/([^/]+\/[^/]+)(.*)$/.exec(path) ?? [];
+  const now = self.moved.get(fullName);
+  if (now !== undefined) return say(301, { message: 'Moved Permanently' }, { location: `${self.url}/api/v3/repositories/${now}` });
+  const repository = self.repositories.find((one) => (byId ? one.id === Number(byId) : one.fullName === fullName));
+  if (!repository) return say(404, { message: 'Not Found', documentation_url: 'https://docs.github.com/rest' });
+  if (rest === '') return sayRepository(self, repository, { request, say, known });
+  if (rest === '/tags') {
+    const page = Number(searchParams.get('page') ?? 1);
+    return say(200, repository.tags.slice((page - 1) * 100, page * 100).map((name) => ({ name, commit: { sha: 'a'.repeat(40) } })));
+  }
+  if (rest === '/releases') return say(200, [{ tag_name: repository.tags[0] ?? 'v0', draft: false, prerelease: false }]);
+  if (rest.startsWith('/contents/')) {
+    const text = repository.files[rest.slice('/contents/'.length)];
+    return text === undefined ? say(404, { message: 'Not Found' })
+      : say(200, { type: 'file', encoding: 'base64', size: text.length, content: Buffer.from(text).toString('base64').replace(/(.{60})/g, '$1\n') });
+  }
+  const login = /^\/collaborators\/([^/]+)\/permission$/.exec(rest)?.[1];
+  if (login) return say(200, { permission: repository.permissions[login] ?? 'none' });
+  if (/\/check-runs$/.test(rest) && request.method === 'GET') return say(200, { check_runs: self.checks.map((_, at) => ({ id: at + 1 })).slice(0, 1) });
+  if (/^\/check-runs/.test(rest)) {
+    self.checks.push({ ...JSON.parse(body) as Json, method: request.method });
+    return say(request.method === 'POST' ? 201 : 200, { id: 1 });
+  }
+  if (/^\/issues\/\d+\/comments$/.test(rest)) {
+    self.comments.push((JSON.parse(body) as { body: string }).body);
+    return say(201, { id: 1 });
+  }
+  return say(404, { message: 'Not Found' });
+}
+
+type Answering = { readonly request: IncomingMessage; readonly say: (status: number, json: unknown, headers?: Record<string, string>) => void; readonly known: boolean };
+
+/** The shape of a recorded repository, with what the test says of it. */
+function sayRepository(self: GithubServer, { id, fullName, admin, tags }: FakeRepository, { request, say, known }: Answering): void {
+  const etag = `W/"${id}-${fullName}-${tags.length}"`;
+  if (request.headers['if-none-match'] === etag) {
+    self.unchanged += 1;
+    return say(304, null, { etag });
+  }
+  const shape = recorded('release')[0]?.['repository'] as Json;
+  return say(200, {
+    ...shape, id, full_name: fullName, name: fullName.split('/')[1], default_branch: 'main', private: false, archived: false,
+    ...(known ? { permissions: { admin, push: admin, pull: true } } : {}),
+  }, { etag });
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+  const parts: Buffer[] = [];
+  for await (const part of request) parts.push(part as Buffer);
+  return Buffer.concat(parts).toString();
+}
+
+/** A recorded push of a tag, made one of this repository's. */
+export function tagPush(repository: Pick<FakeRepository, 'id' | 'fullName'>, tag: string, commit: string): Json {
+  const push = structuredClone(recorded('push').find((one) => one['ref'] === 'refs/tags/simple-tag' && one['created'] === true) ?? {});
+  return {
+    ...push, ref: `refs/tags/${tag}`, after: commit, head_commit: { ...push['head_commit'] as Json, id: commit },
+    repository: { ...push['repository'] as Json, id: repository.id, full_name: repository.fullName },
+  };
+}
+
+/** What GitHub sends: bytes and headers, signed. */
+export function delivery(event: string, payload: unknown, secret: string, id: string = randomUUID()): { payload: Buffer; headers: Record<string, string> } {
+  const bytes = Buffer.from(typeof payload === 'string' ? payload : JSON.stringify(payload));
+  return {
+    payload: bytes,
+    headers: {
+      'content-type': 'application/json', 'x-github-event': event, 'x-github-delivery': id,
+      'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(bytes).digest('hex')}`,
+    },
+  };
+}
