@@ -23,6 +23,17 @@ export interface paths {
       };
     };
   };
+  "/api/alerts": {
+    /** What a person must know of, newest first. */
+    get: {
+      parameters: { path?: never; query?: { limit?: string; project?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "project": string | null; "repository": string | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } }; "createdAt": string })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/attempts/{id}": {
     /** One attempt with its steps. */
     get: {
@@ -261,6 +272,39 @@ export interface paths {
       };
     };
   };
+  "/api/github": {
+    /** What the farm has of GitHub. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "url": string; "app": string | null; "token": boolean; "webhookUrl": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/github/token": {
+    /** Keeps the token of a person. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "token": string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "url": string; "app": string | null; "token": boolean; "webhookUrl": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/github/webhook": {
+    /** Address and secret of a webhook that is set up by hand. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/hooks": {
     /** Outgoing webhooks. */
     get: {
@@ -422,6 +466,57 @@ export interface paths {
       };
     };
   };
+  "/api/registrations": {
+    /** What is registered. */
+    get: {
+      parameters: { path?: never; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "project": string; "repository": null | { "fullName": string; "url": string; "state": string; "formerUrls": (string)[]; "polledAt": string | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null }; "subdirectory": string; "targets": (string)[]; "proof": { "kind": string; "evidence": string; "by": string; "at": string }; "registeredBy": string; "createdAt": string; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "page": string })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** Registers a repository or watches a name. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "project"?: string; "targets": (string)[]; "by": string; "approval"?: { "why": string } } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "project": string; "repository": null | { "fullName": string; "url": string; "state": string; "formerUrls": (string)[]; "polledAt": string | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null }; "subdirectory": string; "targets": (string)[]; "proof": { "kind": string; "evidence": string; "by": string; "at": string }; "registeredBy": string; "createdAt": string; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "page": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/registrations/proposal": {
+    /** What registering would do; writes nothing. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "project"?: string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "project": string | null; "repository": null | { "fullName": string; "url": string; "defaultBranch": string; "private": boolean; "archived": boolean; "parent": string | null; "admin": boolean; "who": string | null }; "subdirectory": string; "tags": (string)[]; "releases": (string)[]; "targets": ({ "target": string; "proposed": boolean; "why": string; "onIndex": boolean; "expectedMs": number | null; "expectedBytes": number | null })[]; "name": { "state": string; "owner": string | null; "evidence": string }; "report": ({ "level": string; "says": string; "fix": string })[]; "problems": ({ "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } })[] } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/registrations/{project}": {
+    /** Takes a registration away; what was published stays. */
+    delete: {
+      parameters: { path: { project: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+    /** One registration. */
+    get: {
+      parameters: { path: { project: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "project": string; "repository": null | { "fullName": string; "url": string; "state": string; "formerUrls": (string)[]; "polledAt": string | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null }; "subdirectory": string; "targets": (string)[]; "proof": { "kind": string; "evidence": string; "by": string; "at": string }; "registeredBy": string; "createdAt": string; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "page": string } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/session": {
     /** Signs out. */
     delete: {
@@ -544,6 +639,17 @@ export interface paths {
       requestBody?: never;
       responses: {
         '2XX': { headers: Record<string, string>; content: {} };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
+  "/api/triggers": {
+    /** Announced releases, newest first. */
+    get: {
+      parameters: { path?: never; query?: { limit?: string; project?: string } };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "id": string; "repository": string | null; "project": string | null; "cause": string; "ref": string; "commit": string | null; "state": string; "parts": ({ "project": string; "version": string | null; "sourceId": string | null; "buildId": string | null; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null })[]; "failure": { "code": string; "step": string; "blame": string; "retry": string; "message": string; "next": string; "evidence"?: { "file"?: string; "line"?: number; "text": string } } | null; "createdAt": string; "updatedAt": string })[] } };
         default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
       };
     };

@@ -10,6 +10,7 @@ import { accountRoutes } from '../orchestrator/api/routes/accounts.ts';
 import { editRoutes } from '../orchestrator/api/routes/edits.ts';
 import { imageRoutes } from '../orchestrator/api/routes/images.ts';
 import { importRoutes } from '../orchestrator/api/routes/imports.ts';
+import { registrationRoutes } from '../orchestrator/api/routes/registrations.ts';
 import { sessionRoutes } from '../orchestrator/api/routes/session.ts';
 
 /** Where the types stand. */
@@ -25,7 +26,8 @@ export async function apiDocument(): Promise<OpenApi> {
     facts: { farmId: '', version: '', url: '', startedAt: new Date(0), clock: { now: () => new Date(0) }, trustFingerprint: async () => '' },
     builds: silent, attempts: silent, sources: silent, tallies: silent, door: silent, pages: silent, live: silent,
     more: [(server) => editRoutes(server, { edits: silent }), (server) => accountRoutes(server, { accounts: silent }),
-      (server) => imageRoutes(server, { images: silent }), (server) => importRoutes(server, { imports: silent }),
+      (server) => imageRoutes(server, { images: silent }),
+      (server) => registrationRoutes(server, { registrations: silent, webhooks: silent, github: silent, githubView: silent }), (server) => importRoutes(server, { imports: silent }),
       (server) => sessionRoutes(server, { accounts: silent, cookie: 'farm', url: 'http://farm.example', local: false })],
   };
   const app = await makeApp(parts);
