@@ -34,11 +34,16 @@ export function imageMaker(options: ImageMakerOptions): Images {
   const waiting = new Set<string>();
   let child: ChildProcess | null = null;
   const now = (): number => clock.now().getTime();
+  let read: { readonly at: number; readonly recipes: ReturnType<typeof readRecipes> } | null = null;
+  const recipes = (): ReturnType<typeof readRecipes> => {
+    if (!read || now() - read.at >= freshMs) read = { at: now(), recipes: readRecipes() };
+    return read.recipes;
+  };
 
   function isMade(name: string): boolean {
     const known = current.get(name);
     if (known && now() - known.at < freshMs) return known.made;
-    const recipe = readRecipes().get(name);
+    const recipe = recipes().get(name);
     const record = readRecord(cacheFolder, name);
     // An image of another catalogue (FARM_IMAGES) has no recipe here: its record is all there is.
     const made = record !== undefined && (recipe === undefined || record.recipeSha256 === recipeDigest(recipe));
@@ -47,7 +52,7 @@ export function imageMaker(options: ImageMakerOptions): Images {
   }
 
   function viewOf(name: string): ImageView {
-    const expect = readRecipes().get(name)?.expect;
+    const expect = recipes().get(name)?.expect;
     const view = { name, expectedSeconds: expect?.seconds ?? 0, expectedBytes: expect?.bytes ?? 0, seconds: 0, note: '' };
     const going = making.get(name);
     if (going) return { ...view, state: 'making', seconds: Math.round((now() - going.since) / 1000), note: going.note };

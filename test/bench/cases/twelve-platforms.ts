@@ -32,7 +32,7 @@ async function measured({ short, say }: CaseOptions): Promise<CaseResult> {
     if (!own) throw new Error(`the image of ${native} is not made: ./farm setup`);
     const sdist = await fetchSdist('markupsafe', '3.0.2', folder);
     const seen: { alone: number; all: number }[] = [];
-    for (let at = 0; at < (short ? 2 : 4); at += 1) {
+    for (let at = 0; at < (short ? 2 : 3); at += 1) {
       const round = {
         alone: await timed(join(folder, `alone-${at}`), [own], sdist),
         all: await timed(join(folder, `all-${at}`), [own, ...there.filter((row) => row !== own)], sdist),
