@@ -175,6 +175,17 @@ export interface paths {
       };
     };
   };
+  "/api/builds/{id}/waits": {
+    /** Queued cells whose pool has no worker, and why. */
+    get: {
+      parameters: { path: { id: string }; query?: never };
+      requestBody?: never;
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': ({ "target": string; "pool": string; "why": string })[] } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/edit-batches": {
     /** Confirms such a preview: one edit for each release. */
     post: {

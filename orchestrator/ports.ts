@@ -1,6 +1,6 @@
 /** The doors of the control plane to the world, with their laws. Adapters implement them, composition roots join them. */
 import type {
-  AttemptView, BuildRequest, BuildView, CellInputs, ImageView, PlanView, SourceView,
+  AttemptView, BuildRequest, BuildView, BuildWait, CellInputs, ImageView, PlanView, SourceView,
 } from './contract/api.ts';
 import type { CellLimits } from './contract/limits.ts';
 import type { ReleaseOrder } from './contract/messages.ts';
@@ -100,6 +100,8 @@ export interface Workflows {
   startImport(importId: string): Promise<void>;
   cancelImport(importId: string): Promise<void>;
   isOpen(workflowId: string): Promise<boolean>;
+  /** How many workers ask for the activities of a queue. */
+  workersOn(queue: string): Promise<number>;
 }
 
 export interface Clock { now(): Date }
@@ -189,6 +191,8 @@ export interface Index {
 
 /** What `builds` does for the API: plans, starts, reads. */
 export interface Builds {
+  /** Queued cells whose pool has no worker. */
+  waits(id: string): Promise<readonly BuildWait[]>;
   plan(request: BuildRequest): Promise<PlanView>;
   start(request: BuildRequest): Promise<BuildView>;
   view(id: string): Promise<BuildView>;

@@ -2,7 +2,7 @@
  * Composition root of a worker: one process that serves the build and test queues of its pools.
  *
  * Environment: FARM_URL, FARM_WORKER_TOKEN, TEMPORAL_ADDRESS (needed); FARM_ID, FARM_WORKER_ID, FARM_POOLS
- * (`linux-amd64`, several by comma), FARM_WORKER_FOLDER, FARM_CONCURRENCY, FARM_BACKEND (`docker` or `scripted`),
+ * (`linux-amd64`, several by comma), FARM_WORKER_FOLDER, FARM_CONCURRENCY, FARM_ONCE (ends after one cell's step), FARM_BACKEND (`docker` or `scripted`),
  * WHEELFARM_DEBIAN_MIRROR (sources of external libraries; else apt's own archive), FARM_FETCH_NETWORK (`bridge` or `host`; else found out), TEMPORAL_NAMESPACE, and for a remote Temporal
  * TEMPORAL_TLS_CA, TEMPORAL_TLS_CERT, TEMPORAL_TLS_KEY (files). Prints `ready` when it takes work.
  */
@@ -40,6 +40,8 @@ interface Config {
   readonly pools: readonly string[];
   readonly folder: string;
   readonly concurrency: number;
+  /** Ends after one activity. */
+  readonly once: boolean;
   readonly scripted: boolean;
   readonly network: 'bridge' | 'host' | undefined;
   readonly debianMirror: string | undefined;
@@ -65,7 +67,8 @@ function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
     farmId: env['FARM_ID'] ?? 'farm', workerId,
     pools: (env['FARM_POOLS'] ?? 'linux-amd64').split(',').map((pool) => pool.trim()).filter(Boolean),
     folder: env['FARM_WORKER_FOLDER'] ?? join(tmpdir(), `wheelfarm-${workerId}`),
-    concurrency: Math.max(1, Number(env['FARM_CONCURRENCY'] ?? limits.workerConcurrency) || 1),
+    concurrency: env['FARM_ONCE'] ? 1 : Math.max(1, Number(env['FARM_CONCURRENCY'] ?? limits.workerConcurrency) || 1),
+    once: Boolean(env['FARM_ONCE']),
     scripted: env['FARM_BACKEND'] === 'scripted',
     network: network === 'bridge' || network === 'host' ? network : undefined,
     debianMirror: env['WHEELFARM_DEBIAN_MIRROR'],
@@ -119,11 +122,12 @@ async function portsOf(config: Config, backend: Backend): Promise<WorkerPorts> {
 }
 
 /** One Temporal worker for each queue, all on one connection; builds and tests have places of their own. */
-async function workersOf(config: Config, ports: WorkerPorts, connection: NativeConnection): Promise<Worker[]> {
+async function workersOf(config: Config, ports: WorkerPorts, connection: NativeConnection, ended: () => void): Promise<Worker[]> {
+  const then = <A extends unknown[], T>(work: (...order: A) => Promise<T>) => (...order: A): Promise<T> => work(...order).finally(ended);
   const builds: BuildActivities = {
-    build: (order) => buildCell(ports, order), sdist: (order) => makeSdist(ports, order),
+    build: then((order) => buildCell(ports, order)), sdist: then((order) => makeSdist(ports, order)),
   };
-  const tests: TestActivities = { test: (order) => testCell(ports, order) };
+  const tests: TestActivities = { test: then((order) => testCell(ports, order)) };
   const create = (taskQueue: string, activities: object) => Worker.create({
     connection, taskQueue, activities, namespace: config.namespace, identity: config.workerId,
     maxConcurrentActivityTaskExecutions: config.concurrency,
@@ -143,13 +147,14 @@ async function main(): Promise<void> {
   await backend.closeAll().catch((error: Error) => console.error(`docker: ${error.message}`));
   const ports = await portsOf(config, backend);
   const connection = await connect(config);
-  const workers = await workersOf(config, ports, connection);
   let stopping = false;
   const stop = () => {
     if (stopping) return;
     stopping = true;
     for (const worker of workers) worker.shutdown();
   };
+  // What the activity answers is on its way before the worker stops.
+  const workers: readonly Worker[] = await workersOf(config, ports, connection, () => { if (config.once) setTimeout(stop, graceMs); });
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
   const running = Promise.all(workers.map((worker) => worker.run()));

@@ -7,6 +7,7 @@ import { lookAtRequirements } from './builds-blocked.ts';
 import { draftPlan, withOwnWheels, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
 import { resolveSdist, resolveWhat } from './builds-resolve.ts';
 import { sdistOfSource, type SourcePorts } from './builds-sources.ts';
+import { waitsOf } from './builds-waits.ts';
 import { buildWatch } from './builds-watch.ts';
 import { asJson, type Tx } from './prisma/database.ts';
 import { wholeSecond } from './prisma/specs.ts';
@@ -44,6 +45,7 @@ export function prismaBuilds(ports: BuildPorts): Builds {
       if (started) await startWorkflow(ports, buildId);
       return view(buildId, started);
     },
+    waits: (id) => waitsOf(database, workflows, id),
     view: (id) => view(id),
     async newest(limit) {
       const rows = await prisma.build.findMany({ orderBy: { startedAt: 'desc' }, take: limit, select: { id: true } });

@@ -2,6 +2,10 @@ import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFo
 import { controlQueue, editWorkflowId, importWorkflowId, releaseWorkflowId, sdistWorkflowId, triggerWorkflowId } from '../contract/messages.ts';
 import type { Workflows } from '../ports.ts';
 
+/** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
+const activityQueue = 2;
+const pollerSeenMsMax = 90_000;
+
 /**
  * Port Workflows over a Temporal server.
  * @shape address `host:port`; sdistPool the pool that makes sdists of folders
@@ -42,6 +46,14 @@ export function temporalWorkflows(address: string, sdistPool: string): Workflows
         if (error instanceof WorkflowNotFoundError) return false;
         throw error;
       }
+    },
+    async workersOn(queue) {
+      const { pollers } = await connection.workflowService.describeTaskQueue({
+        namespace: client.options.namespace, taskQueue: { name: queue }, taskQueueType: activityQueue,
+      });
+      // The server names a poller for minutes after its last word; one that is there asks anew each minute.
+      return (pollers ?? []).filter(({ lastAccessTime }) =>
+        Date.now() - Number(lastAccessTime?.seconds ?? 0) * 1000 < pollerSeenMsMax).length;
     },
     close: () => connection.close(),
   };

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { BuildRequest, BuildView, PlanView, StatusView } from '../contract/api.ts';
+import type { BuildRequest, BuildView, BuildWait, PlanView, StatusView } from '../contract/api.ts';
 import { FarmError, failure } from '../domain/failure.ts';
 import { farmNames } from '../domain/statement.ts';
 import { clientOf, type ApiClient } from './api-client.ts';
@@ -72,10 +72,24 @@ async function depsFirst(context: Context, client: ApiClient, request: BuildRequ
   }, request);
 }
 
+/** How often it is asked why cells wait. @unit milliseconds */
+const waitsMs = 10_000;
+
+/** Says which cells wait for a worker; an answer that does not come is no news. */
+async function tellWaits(client: ApiClient, id: string, say: (line: string) => void): Promise<void> {
+  const waits = await client.get<BuildWait[]>(`/builds/${id}/waits`).catch(() => []);
+  for (const { target, why } of waits) say(`${target} ${why}`);
+}
+
 /** Shows the build until it has ended; a dropped stream is opened again. */
 async function follow({ err }: Context, client: ApiClient, started: BuildView): Promise<BuildView> {
   const table = new LiveTable(err);
   const ticking = setInterval(() => table.tick(), 1000);
+  const told = new Set<string>();
+  const asking = setInterval(() => void tellWaits(client, started.id, (line) => {
+    if (!told.has(line)) err.write(`${line}\n`);
+    told.add(line);
+  }), waitsMs);
   let last = started;
   let failures = 0;
   try {
@@ -96,6 +110,7 @@ async function follow({ err }: Context, client: ApiClient, started: BuildView): 
     }
   } finally {
     clearInterval(ticking);
+    clearInterval(asking);
   }
   return last;
 }

@@ -39,6 +39,7 @@ export const commandNames: readonly (readonly [name: string, summary: string])[]
   ['account', 'list accounts, give or take a role'],
   ['token', 'list, make or revoke tokens of the API'],
   ['register', 'build every release of a repository, or of a name on the index, from now on'],
+  ['worker', 'serve the cells of a pool on this machine'],
   ['up', 'start the farm'],
   ['down', 'stop the farm and everything that it started'],
   ['status', 'show addresses and parts'],

@@ -13,6 +13,7 @@
  *   GET    /api/images                           ImageView[] that are being made or could not be made
  *   GET    /api/builds?limit=                    BuildView[] newest first
  *   GET    /api/builds/:id                       BuildView
+ *   GET    /api/builds/:id/waits                 BuildWait[]: queued cells whose pool has no worker
  *   GET    /api/builds/:id/events                server-sent events: `build` with a BuildView, on every change
  *   POST   /api/builds/:id/cancel                {by} -> 202
  *   GET    /api/attempts/:id                     AttemptView
@@ -104,6 +105,10 @@ export const ImageView = Type.Object({
   note: Type.String(),
 });
 export type ImageView = Static<typeof ImageView>;
+
+/** A queued cell that nobody can take now. */
+export const BuildWait = Type.Object({ target: Type.String(), pool: Type.String(), why: Type.String() });
+export type BuildWait = Static<typeof BuildWait>;
 
 export const PlanCellView = Type.Object({
   target: Type.String(), tier: Type.Integer(), state: Type.String(),

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { BuildRequest, BuildView, CellInputs, PlanView } from '../../contract/api.ts';
+import { BuildRequest, BuildView, BuildWait, CellInputs, PlanView } from '../../contract/api.ts';
 import type { Attempts, Builds } from '../../ports.ts';
 import { ofBuild, ofWhat } from '../plugins/access.ts';
 import type { Follow } from '../plugins/followers.ts';
@@ -40,6 +40,10 @@ export function buildRoutes(
   app.get<{ Params: { id: string } }>('/api/builds/:id',
     { schema: { params: ById }, config: { words: { summary: 'One build.', answer: BuildView } } },
     (request) => builds.view(request.params.id));
+
+  app.get<{ Params: { id: string } }>('/api/builds/:id/waits',
+    { schema: { params: ById }, config: { words: { summary: 'Queued cells whose pool has no worker, and why.', answer: Type.Array(BuildWait) } } },
+    (request) => builds.waits(request.params.id));
 
   app.post<{ Params: { id: string }; Body: { by: string } }>('/api/builds/:id/cancel',
     { schema: { params: ById, body: CancelRequest }, config: { access: { role: 'trigger', project: ofBuild }, words: { summary: 'Asks for the end of a build.' } } },

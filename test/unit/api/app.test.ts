@@ -14,7 +14,7 @@ function appWith(changed: Partial<AppParts> = {}) {
       farmId: 'f', version: '1', url: 'http://farm.example', startedAt: epoch, clock: { now: () => new Date(5) },
       trustFingerprint: async () => 'f00',
     },
-    builds: { plan: unused, start: unused, view: async () => fail('FARM_NOT_FOUND', 'plan', { thing: 'build x' }), newest: async () => [], cancel: unused, watch: unused },
+    builds: { plan: unused, waits: async () => [], start: unused, view: async () => fail('FARM_NOT_FOUND', 'plan', { thing: 'build x' }), newest: async () => [], cancel: unused, watch: unused },
     attempts: { view: unused, log: () => { throw new Error('not asked for in this test'); }, inputs: unused, input: unused },
     sources: { add: unused, addGit: unused, making: async () => [], view: unused, cancel: unused },
     tallies: { count: async () => ({ projects: 1, files: 2, serial: 3, openBuilds: 4 }) },
@@ -126,7 +126,7 @@ describe('the description of the API', () => {
     expect(listed.sort()).toEqual([
       'GET /api/attempts/{id}', 'GET /api/attempts/{id}/live', 'GET /api/attempts/{id}/log', 'GET /api/attempts/{id}/page', 'GET /api/attempts/{id}/sbom', 'GET /api/builds', 'GET /api/builds/{id}',
       'GET /api/builds/{id}/cells/{target}/inputs', 'GET /api/builds/{id}/cells/{target}/inputs/{sha256}',
-      'GET /api/builds/{id}/events', 'GET /api/feed', 'GET /api/files/{filename}', 'GET /api/live', 'GET /api/openapi.json',
+      'GET /api/builds/{id}/events', 'GET /api/builds/{id}/waits', 'GET /api/feed', 'GET /api/files/{filename}', 'GET /api/live', 'GET /api/openapi.json',
       'GET /api/projects', 'GET /api/projects/{name}', 'GET /api/queue',
       'GET /api/sources', 'GET /api/sources/{id}', 'GET /api/status', 'GET /api/workers', 'GET /worker/leases/{id}/inputs/{sha256}', 'POST /api/builds',
       'POST /api/builds/{id}/cancel', 'POST /api/plans', 'POST /api/sources/git', 'POST /api/sources/{id}/cancel', 'POST /worker/leases',
