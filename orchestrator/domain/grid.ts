@@ -1,7 +1,6 @@
 /** The coverage grid as text: one letter for a cell's state, one for its test. Small on the wire, quick to compare. */
-import { parseWheelFilename } from './filename.ts';
 import type { CellState, Tested } from './plan.ts';
-import { targetAcceptsWheel } from './tags.ts';
+import { parseTagSet, targetAcceptsWheel } from './tags.ts';
 
 const stateLetters: Readonly<Record<CellState, string>> = {
   queued: 'q', running: 'r', succeeded: 's', covered: 'c', upstream: 'u', blocked: 'b', failed: 'f', unsupported: 'x', cancelled: 'k',
@@ -67,31 +66,30 @@ export function regressionsOf(lines: readonly GridLine[]): Regression[] {
   return [...found.values()];
 }
 
-/** Answers for each target whether one of the filenames serves it: `1` or `0`. Remembers by the tags of a filename. */
+/**
+ * Answers for each target whether one of the filenames serves it: `1` or `0`. Versions of a project mostly have wheels of
+ * the same tags, so an answer is remembered by tags and targets.
+ */
 export function upstreamReader(): (filenames: readonly string[], targets: readonly string[]) => string {
-  const known = new Map<string, boolean>();
+  const known = new Map<string, string>();
   return (filenames, targets) => {
-    const tags = [...new Set(filenames.flatMap(tagTextOf))];
-    return targets.map((target) => (tags.some((text) => accepts(known, target, text)) ? '1' : '0')).join('');
+    const tags = [...new Set(filenames.flatMap(tagTextOf))].sort();
+    const key = `${targets.join(' ')}|${tags.join(' ')}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const sets = tags.flatMap((text) => { const parsed = parseTagSet(text); return parsed.ok ? [parsed.value] : []; });
+    const answer = targets.map((target) => (sets.some((set) => targetAcceptsWheel(target, set)) ? '1' : '0')).join('');
+    if (known.size >= knownMax) known.clear();
+    known.set(key, answer);
+    return answer;
   };
 }
+
+const knownMax = 2_000;
 
 function tagTextOf(filename: string): string[] {
   const text = filename.endsWith('.whl') ? filename.slice(0, -4).split('-').slice(-3).join('-') : '';
   return text === '' ? [] : [text];
-}
-
-const knownMax = 200_000;
-
-function accepts(known: Map<string, boolean>, target: string, tags: string): boolean {
-  const key = `${target} ${tags}`;
-  const before = known.get(key);
-  if (before !== undefined) return before;
-  const parsed = parseWheelFilename(`x-1-${tags}.whl`);
-  const answer = parsed.ok && targetAcceptsWheel(target, parsed.value.tags);
-  if (known.size >= knownMax) known.clear();
-  known.set(key, answer);
-  return answer;
 }
 
 /** The requirement that keeps a cell from being built, where its failure names one. */

@@ -15,8 +15,8 @@ interface PlanCells {
   readonly started: Date;
   readonly ended: Date | null;
   readonly upstream: readonly string[];
-  /** `target state tested code`, parts apart by a space. */
-  readonly cells: readonly string[];
+  /** A line for each cell: `target state tested code`, parts apart by a space. */
+  readonly cells: string | null;
 }
 
 export interface Grid {
@@ -30,8 +30,8 @@ const gridStatement = `
   from release r join plan p on p.release_id = r.id
   join lateral (select id, state, started_at, ended_at from build where plan_sha256 = p.sha256 order by started_at desc limit 1) b on true
   join lateral (
-    select array_agg(target || ' ' || state || ' ' || coalesce(tested, '-') || ' '
-      || coalesce(failure->>'code', test_failure->>'code', '-')) as cells
+    select string_agg(target || ' ' || state || ' ' || coalesce(tested, '-') || ' '
+      || coalesce(failure->>'code', test_failure->>'code', '-'), E'\\n' order by target collate "C") as cells
     from cell where plan_sha256 = p.sha256) c on true
   where r.project = $1 and ($2::text is null or r.version = $2::text)
   order by b.started_at desc`;
@@ -63,19 +63,31 @@ export async function gridOf(database: Database, project: string, version: strin
   return { shapes, rows: rows.toSorted(highestFirst) };
 }
 
+const orders = new Map<string, string[]>();
+const ordersMax = 2_000;
+
+/** Targets in the order for people. Most versions have the same ones, so their order is remembered. */
+function inOrder(targets: readonly string[]): string[] {
+  const key = targets.join(' ');
+  const known = orders.get(key) ?? targets.toSorted(compareTargets);
+  if (orders.size >= ordersMax) orders.clear();
+  orders.set(key, known);
+  return known;
+}
+
 interface CellLetters { readonly state: string; readonly tested: string; readonly code: string }
 
 function rowOf(plans: readonly PlanCells[], placeOf: (targets: string[]) => number, published: ReadonlyMap<string, number>): GridRow {
   const [newest] = plans as [PlanCells, ...PlanCells[]];
   const cells = new Map<string, CellLetters>();
   for (const plan of plans) {
-    for (const text of plan.cells ?? []) {
+    for (const text of plan.cells?.split('\n') ?? []) {
       const [target = '', state = '', tested = '', code = ''] = text.split(' ');
       const before = cells.get(target);
       if (!before || (before.state === 'cancelled' && state !== 'cancelled')) cells.set(target, { state, tested, code });
     }
   }
-  const targets = [...cells.keys()].sort(compareTargets);
+  const targets = inOrder([...cells.keys()]);
   const running = plans.find((plan) => plan.state === 'running') ?? newest;
   const of = (target: string): CellLetters => cells.get(target) ?? { state: noLetter, tested: noLetter, code: '-' };
   return {
