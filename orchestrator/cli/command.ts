@@ -41,6 +41,7 @@ export const commandNames: readonly (readonly [name: string, summary: string])[]
   ['register', 'build every release of a repository, or of a name on the index, from now on'],
   ['worker', 'serve the cells of a pool on this machine'],
   ['up', 'start the farm'],
+  ['pool', 'print the line that another machine joins with'],
   ['down', 'stop the farm and everything that it started'],
   ['status', 'show addresses and parts'],
   ['logs', 'show what a part or a cell printed'],

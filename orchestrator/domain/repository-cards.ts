@@ -40,6 +40,4 @@ export const repositoryCards = {
     'Take that registration away first, or go on with it.'),
   FARM_WEBHOOK_SIGNATURE: card('project', 'never', 401, 'The signature of the webhook is not right.',
     'Set the webhook’s secret to the one that this farm shows: ./farm register --webhook'),
-  FARM_LISTEN_NEEDS_ADMIN: card('project', 'never', 409, 'This farm has no admin account; it does not listen on {listen}.',
-    'Make one on this machine first: sign in, or create a named account with the role admin.'),
 } as const satisfies Record<string, Card>;

@@ -1,5 +1,5 @@
 import { randomBytes, randomInt, createHash } from 'node:crypto';
-import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,16 @@ export interface Kept {
   readonly ports: Ports;
   readonly identity: Identity;
   readonly secrets: Secrets;
+  /** How others reach the farm; absent where only this machine does. */
+  readonly open?: Open;
+}
+
+/** Set by `./farm up --listen ADDR --url URL`. */
+export interface Open {
+  /** Address that the control plane listens on. */
+  readonly listen: string;
+  /** What others type, no slash at the end. */
+  readonly url: string;
 }
 
 export interface Ports {
@@ -44,7 +54,18 @@ export async function keepAll(home: string): Promise<Kept> {
   const secrets = read<Secrets>(home, 'secrets.json')
     ?? write(home, 'secrets.json', { apiToken: secret(), workerToken: secret(), postgresPassword: secret() });
   const ports = read<Ports>(home, 'ports.json') ?? write(home, 'ports.json', await choosePorts());
-  return { ports, identity, secrets };
+  return withOpen({ ports, identity, secrets }, home);
+}
+
+function withOpen(kept: Omit<Kept, 'open'>, home: string): Kept {
+  const open = read<Open>(home, 'open.json');
+  return open ? { ...kept, open } : kept;
+}
+
+/** Keeps how others reach the farm; null: nobody but this machine. It is in force from the next start. */
+export function keepOpen(home: string, open: Open | null): void {
+  if (open) write(home, 'open.json', open);
+  else rmSync(join(home, 'open.json'), { force: true });
 }
 
 /** What was chosen, or undefined for a farm that was never up. */
@@ -52,7 +73,7 @@ export function readKept(home: string): Kept | undefined {
   const ports = read<Ports>(home, 'ports.json');
   const identity = read<Identity>(home, 'identity.json');
   const secrets = read<Secrets>(home, 'secrets.json');
-  return ports && identity && secrets ? { ports, identity, secrets } : undefined;
+  return ports && identity && secrets ? withOpen({ ports, identity, secrets }, home) : undefined;
 }
 
 /** Where the farm answers; the same after every restart. */

@@ -44,7 +44,7 @@ export interface GroupSettings {
 }
 
 /** Environment variables that only the control plane may see. */
-const controlOnly = ['DATABASE_URL', 'FARM_API_TOKEN', 'FARM_BLOBS', 'FARM_HOME', 'FARM_CACHE', 'FARM_PARTS', 'FARM_GITHUB_CLIENT_ID', 'FARM_GITHUB_CLIENT_SECRET'];
+const controlOnly = ['DATABASE_URL', 'FARM_API_TOKEN', 'FARM_BLOBS', 'FARM_HOME', 'FARM_CACHE', 'FARM_PARTS', 'FARM_GITHUB_TOKEN', 'FARM_GITHUB_CLIENT_ID', 'FARM_GITHUB_CLIENT_SECRET'];
 
 /** Connection string of the embedded database. */
 export function databaseUrlOf({ kept, databaseUrl }: GroupSettings): string {
@@ -58,7 +58,7 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
   const databaseUrl = databaseUrlOf(settings);
   const plane: Env = {
     DATABASE_URL: databaseUrl, TEMPORAL_ADDRESS: temporalAddress, FARM_BLOBS: join(home, 'blobs'),
-    FARM_URL: farmUrl(kept.ports), FARM_PORT: String(kept.ports.api), FARM_HOME: home, FARM_ID: kept.identity.farmId,
+    FARM_URL: kept.open?.url ?? farmUrl(kept.ports), ...(kept.open ? { FARM_LISTEN: kept.open.listen } : {}), FARM_PORT: String(kept.ports.api), FARM_HOME: home, FARM_ID: kept.identity.farmId,
     FARM_API_TOKEN: kept.secrets.apiToken, FARM_WORKER_TOKEN: kept.secrets.workerToken, FARM_CACHE: settings.cache,
     // A heap of the C library for each thread would keep what a burst of one thread left.
     MALLOC_ARENA_MAX: '2',

@@ -16,7 +16,7 @@ export interface GroupView {
 /** State of the group of a farm, as the supervisor tells it. */
 export async function readView(home: string): Promise<GroupView> {
   const kept = readKept(home);
-  const url = kept ? farmUrl(kept.ports) : null;
+  const url = kept ? kept.open?.url ?? farmUrl(kept.ports) : null;
   const reply = await talk(home, { ask: 'status' });
   return {
     api: url && `${url}/api`, index: url && `${url}/simple/`, dashboard: url && `${url}/`,
