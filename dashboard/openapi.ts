@@ -228,6 +228,17 @@ export interface paths {
       };
     };
   };
+  "/api/edits/check": {
+    /** What stock resolvers say of the release with the edit. */
+    post: {
+      parameters: { path?: never; query?: never };
+      requestBody: { content: { 'application/json': { "what": string; "mode": string; "set": (string)[]; "remove": (string)[]; "bound": (string)[]; "undo"?: string } } };
+      responses: {
+        '2XX': { headers: Record<string, string>; content: { 'application/json': { "resolution": ({ "target": string; "state": string; "says": string })[] } } };
+        default: { headers: Record<string, string>; content: { 'application/problem+json': Record<string, unknown> } };
+      };
+    };
+  };
   "/api/edits/preview": {
     /** What an edit would do; writes nothing of it. */
     post: {

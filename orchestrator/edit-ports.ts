@@ -16,7 +16,9 @@ export interface Edits {
   previewBatch(request: EditPreviewRequest): Promise<EditBatchPreview>;
   /** All edits are recorded in one transaction, then each is delivered. @errors as `start` */
   startBatch(request: EditBatchRequest): Promise<readonly EditView[]>;
-  /** @errors as `preview`; FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL */
+  /** What stock resolvers say of the release with the edit; the edit is then not checked again. @errors as `preview` */
+  check(request: EditPreviewRequest): Promise<readonly Resolution[]>;
+  /** @errors as `preview`; FARM_EDIT_CONFLICT, FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL */
   start(request: EditRequest): Promise<EditView>;
   view(id: string): Promise<EditView>;
   newest(limit: number): Promise<readonly EditView[]>;

@@ -31,6 +31,7 @@ import { prismaEditRecords } from './adapters/prisma/edit-records.ts';
 import { prismaImportRecords } from './adapters/prisma/import-records.ts';
 import { prismaRecords } from './adapters/prisma/records.ts';
 import { prismaWorkerDoor } from './adapters/prisma/worker-door.ts';
+import { judgeStaged } from './adapters/resolver/check-edit.ts';
 import { localSigner } from './adapters/sigstore/local-signer.ts';
 import { openLocalAuthority } from './adapters/sigstore/local.ts';
 import { publicRoot } from './adapters/sigstore/public-root.ts';
@@ -85,7 +86,9 @@ const hub = githubParts(config, ports, upstream);
 const edits = prismaEdits({
   database, blobs, workflows, upstream, clock, records: prismaEditRecords({ database, blobs }),
   builder: ports.builder, index: ports.index,
-});
+}, (staged, bytes) => judgeStaged({
+  database, blobs, upstream, cacheFolder: config.cacheFolder, env: process.env, index: ports.index,
+}, staged, bytes));
 const imports = prismaImports({
   database, workflows, upstream, clock, builder: ports.builder, index: ports.index,
   records: prismaImportRecords({ database, blobs, upstream, trustedRoot: publicRoot(config.home, clock.now) }),

@@ -7,6 +7,7 @@ import type { EditApproval } from '../domain/edit-statement.ts';
 import { undoOperations } from '../domain/edit-undo.ts';
 import { parseOperation, type EditOperation } from '../domain/edit.ts';
 import { fail } from '../domain/failure.ts';
+import type { Resolution } from '../domain/resolution.ts';
 import { parseSdistFilename, parseWheelFilename } from '../domain/filename.ts';
 import { compareVersions, parseVersion } from '../domain/version.ts';
 import type { EditRecords } from '../edit-ports.ts';
@@ -122,6 +123,8 @@ export interface NewEdit extends Omit<Drafted, 'draft'> {
   readonly approvals: readonly EditApproval[];
   readonly now: Date;
   readonly batchId?: string;
+  /** What resolvers said of it already; null where nobody asked. */
+  readonly resolution?: readonly Resolution[] | null;
 }
 
 /** One edit of a release at a time, made for the files that its preview showed. @errors FARM_EDIT_RUNNING, FARM_EDIT_STALE */
@@ -139,7 +142,7 @@ export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdi
       id: randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
       requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag: wanted.toVersion === null ? buildTag : 0, builder,
       basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
-      acceptedConflict: request.acceptConflict ?? false,
+      acceptedConflict: request.acceptConflict ?? false, ...(wanted.resolution ? { resolution: asJson(wanted.resolution) } : {}),
     },
   });
   return edit.id;

@@ -2,6 +2,7 @@ import type { EditView } from '../contract/edits.ts';
 import { editWorkflowId } from '../contract/messages.ts';
 import { fail, failure } from '../domain/failure.ts';
 import type { Edits } from '../edit-ports.ts';
+import { previewChecks, type Judge } from './edits-check.ts';
 import { previewBatch, recordBatch } from './edits-batch.ts';
 import { approvalsOf, drafted, previewOf, recordEdit, releaseAgeDays, type EditsPorts } from './edits-request.ts';
 import type { Edit, EditWheel } from './prisma/client/client.ts';
@@ -13,18 +14,25 @@ const settleMs = 60_000;
 const rowsAtOnce = 200;
 
 /** Port Edits, and `sweep`, which starts what has a row and no workflow. */
-export function prismaEdits(ports: EditsPorts): Edits & { sweep(): Promise<void> } {
+export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): Edits & { sweep(): Promise<void> } {
   const { prisma } = ports.database;
+  const checks = previewChecks(ports, judge);
   return {
     async preview(request) {
       const made = await drafted(ports, request);
       return previewOf(made, await releaseAgeDays(ports, made.source));
     },
+    check: (request) => checks.check(request),
     async start(request) {
       const made = await drafted(ports, request);
+      const resolution = checks.known(made);
+      const conflicts = resolution?.filter(({ state }) => state === 'conflict') ?? [];
+      if (conflicts[0] && request.acceptConflict !== true) {
+        fail('FARM_EDIT_CONFLICT', 'publish', { targets: conflicts.map(({ target }) => target).join(', '), why: conflicts[0].says });
+      }
       const now = ports.clock.now();
       const approvals = approvalsOf(request, made, { at: now.toISOString() });
-      const id = await prisma.$transaction((tx) => recordEdit(tx, ports, { ...made, request, approvals, now }));
+      const id = await prisma.$transaction((tx) => recordEdit(tx, ports, { ...made, request, approvals, now, resolution: resolution?.length ? resolution : null }));
       await startWorkflow(ports, id);
       return view(ports, id);
     },

@@ -1,4 +1,4 @@
-import type { EditBatchPreview, EditPreview, EditView } from '../contract/edits.ts';
+import type { EditBatchPreview, EditCheck, EditPreview, EditView } from '../contract/edits.ts';
 import { printDiff, type FieldDiff } from '../domain/edit.ts';
 import { printable } from './printable.ts';
 import { filePath } from './result.ts';
@@ -60,19 +60,19 @@ export function editedLines(edit: EditView): string[] {
   const file = files.find(({ filename }) => filename.includes('x86_64')) ?? files[0];
   return [
     `${project} ${version} was edited: ${files.length} new file${files.length === 1 ? '' : 's'} in ${took}, ${size(stored)} stored. Edit ${edit.id}`,
-    ...resolutionLines(edit),
     'Install it:',
     `  python3 -m venv venv && venv/bin/pip install --index-url ${index} ${project}==${edit.toVersion ?? version}`,
     ...(file ? verifyLines(file, index.replace(/\/simple\/$/, '')) : []),
   ];
 }
 
-function resolutionLines({ resolution }: EditView): string[] {
+/** What stock resolvers and installers say of the release with the edit. */
+export function resolutionLines({ resolution }: EditCheck): string[] {
   const of = (state: string) => resolution.filter((one) => one.state === state);
   const undone = of('not done');
   return [
-    `Checked by stock clients before it was published: ${of('resolved').length} of ${resolution.length} resolutions and installations hold.`,
-    ...of('conflict').map(({ target, says }) => `  conflict, accepted: ${target}: ${says}`),
+    `Checked by stock clients: ${of('resolved').length} of ${resolution.length} resolutions and installations hold.`,
+    ...of('conflict').map(({ target, says }) => `  conflict: ${target}: ${says}`),
     ...undone.slice(0, 3).map(({ target, says }) => `  not done: ${target}: ${says}`),
     ...(undone.length > 3 ? [`  and ${undone.length - 3} more that were not done`] : []),
   ].map(printable);

@@ -1,12 +1,12 @@
 import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { EditBatchPreview, EditPreview, EditPreviewRequest, EditView } from '../contract/edits.ts';
+import type { EditBatchPreview, EditCheck, EditPreview, EditPreviewRequest, EditView } from '../contract/edits.ts';
 import { FarmError, failure, type Failure } from '../domain/failure.ts';
 import { clientOf, type ApiClient } from './api-client.ts';
 import { readArguments, wrongUse } from './arguments.ts';
 import type { Command, Context } from './command.ts';
-import { batchLines, editedLines, previewLines } from './edit-words.ts';
+import { batchLines, editedLines, previewLines, resolutionLines } from './edit-words.ts';
 import { ensureUp } from './group/raise.ts';
 
 export const command: Command = {
@@ -54,6 +54,13 @@ export const command: Command = {
 async function startOne(context: Context, client: ApiClient, asked: Asked): Promise<EditView[]> {
   const preview = await client.post<EditPreview>('/edits/preview', asked.request);
   context.out.write(`${previewLines(preview).join('\n')}\n`);
+  const check = await client.post<EditCheck>('/edits/check', asked.request);
+  context.out.write(`${resolutionLines(check).join('\n')}\n`);
+  const conflict = check.resolution.find(({ state }) => state === 'conflict');
+  if (conflict && !asked.acceptConflict && !asked.previewOnly) {
+    const targets = check.resolution.flatMap(({ state, target }) => (state === 'conflict' ? [target] : [])).join(', ');
+    throw new FarmError(failure('FARM_EDIT_CONFLICT', 'publish', { targets, why: conflict.says }));
+  }
   if (asked.previewOnly) return [];
   const selfApproval = await confirmed(context, { secondApproval: preview.secondApproval, typed: `${preview.project}==${preview.version}` }, asked);
   const { basis } = preview;

@@ -5,6 +5,7 @@
  *   POST   /api/edits/preview       EditPreviewRequest -> EditPreview
  *   POST   /api/edit-batches/preview  EditPreviewRequest with a selector, `numpy<2` -> EditBatchPreview
  *   POST   /api/edit-batches          EditBatchRequest -> EditView[] (201)
+ *   POST   /api/edits/check         EditPreviewRequest -> EditCheck: what stock resolvers say of it
  *   POST   /api/edits               EditRequest -> EditView (201)
  *   GET    /api/edits?limit=        EditView[] newest first
  *   GET    /api/edits/:id           EditView
@@ -92,6 +93,9 @@ export const EditView = Type.Object({
   batchId: Text,
 });
 export type EditView = Static<typeof EditView>;
+
+export const EditCheck = Type.Object({ resolution: EditView.properties.resolution });
+export type EditCheck = Static<typeof EditCheck>;
 
 export const EditBatchPreview = Type.Object({
   selector: Type.String(),

@@ -8,7 +8,7 @@ import { parseWheelFilename } from '../../domain/filename.ts';
 import type { EditChecks } from '../../edit-ports.ts';
 import { composedBlobs } from '../blobs-composed.ts';
 import { fileUrl, type PageFile } from '../index-render.ts';
-import type { Edit, EditWheel, File } from '../prisma/client/client.ts';
+import type { File } from '../prisma/client/client.ts';
 import { asJson, type Database } from '../prisma/database.ts';
 import type { BlobStore } from '../../ports.ts';
 import { serveStaged, type StagedIndex } from './staging.ts';
@@ -21,34 +21,52 @@ export interface CheckParts extends UvParts {
   readonly index: string;
 }
 
-/** Port EditChecks: uv resolves the staged release for every Python and platform that it has wheels for, and installs it here. */
+/** A release as an edit would make it. */
+export interface StagedEdit {
+  readonly project: string;
+  readonly version: string;
+  readonly toVersion: string | null;
+  readonly startedAt: Date;
+  readonly groups: readonly EditGroup[];
+  readonly wheels: readonly Staged[];
+}
+interface Staged { readonly filename: string; readonly sha256: string; readonly bytes: bigint; readonly requiresPython: string | null; readonly metadataSha256: string }
+type Bytes = Pick<BlobStore, 'size' | 'stream'>;
+
+/** Port EditChecks: an edit whose preview was checked has that answer already. */
 export function uvChecks(parts: CheckParts): EditChecks {
   const { prisma } = parts.database;
   return {
     async check(editId) {
       const edit = await prisma.edit.findUniqueOrThrow({ where: { id: editId }, include: { wheels: true } });
-      const files = await prisma.file.findMany({ where: { project: edit.project } });
-      const found = await checked(parts, { edit, files }).catch((error: unknown): Resolution[] =>
-        [{ target: 'all', state: 'not done', says: error instanceof Error ? error.message : String(error) }]);
-      await prisma.edit.updateMany({ where: { id: editId, state: 'running' }, data: { resolution: asJson(found) } });
+      const known = edit.resolution as unknown as Resolution[] | null;
+      const found = known ?? await judgeStaged(parts, { ...edit, groups: edit.groups as unknown as EditGroup[] }, composedBlobs(parts.blobs, parts.database.pool));
+      if (!known) await prisma.edit.updateMany({ where: { id: editId, state: 'running' }, data: { resolution: asJson(found) } });
       return { conflicts: found.filter(({ state }) => state === 'conflict'), accepted: edit.acceptedConflict };
     },
   };
 }
 
-interface Staged { readonly edit: Edit & { readonly wheels: readonly EditWheel[] }; readonly files: readonly File[] }
+/** uv resolves the staged release for every Python and platform that it has wheels for, and pip and uv install it here. */
+export async function judgeStaged(parts: CheckParts, staged: StagedEdit, blobs: Bytes): Promise<Resolution[]> {
+  try {
+    const files = await parts.database.prisma.file.findMany({ where: { project: staged.project } });
+    return await checked(parts, { edit: staged, files }, blobs);
+  } catch (error) {
+    return [{ target: 'all', state: 'not done', says: error instanceof Error ? error.message : String(error) }];
+  }
+}
 
-async function checked(parts: CheckParts, { edit, files }: Staged): Promise<Resolution[]> {
+async function checked(parts: CheckParts, { edit, files }: { edit: StagedEdit; files: readonly File[] }, blobs: Bytes): Promise<Resolution[]> {
   const uv = await findUv(parts);
   const folder = await mkdtemp(join(tmpdir(), 'farm-check-'));
-  const blobs = composedBlobs(parts.blobs, parts.database.pool);
   const old = files.map((file) => pageFile(file, file.version, file.uploadTime, file.yanked));
   const fresh = edit.wheels.map((wheel) => pageFile(wheel, edit.toVersion ?? edit.version, edit.startedAt, null));
   const serve = (some: readonly PageFile[]) => serveStaged({ project: edit.project, files: some, blobs, farmIndex: parts.index });
   const [after, before] = [await serve([...old, ...fresh]), await serve(old)];
   const env = { PATH: parts.env['PATH'] ?? '', HOME: folder, UV_CACHE_DIR: join(folder, 'cache'), UV_NO_PROGRESS: '1', NO_COLOR: '1', UV_HTTP_RETRIES: '0' };
   try {
-    const { targets, unknown } = askedFor(edit.groups as unknown as readonly EditGroup[], edit.wheels.map(({ filename }) => filename));
+    const { targets, unknown } = askedFor(edit.groups, edit.wheels.map(({ filename }) => filename));
     const wanted = targets.filter(({ python }) => !edit.wheels.every(({ requiresPython }) => excludes(requiresPython, python)));
     const question: Question = { uv, env, what: `${edit.project}==${edit.toVersion ?? edit.version}`, was: `${edit.project}==${edit.version}`, after, before };
     const found = await inTurn(wanted, (target) => resolved(question, target));
@@ -104,7 +122,7 @@ async function compiled({ uv, env }: Question, { python, platform }: ResolveTarg
 }
 
 /** A stock uv and a stock pip install the release for the Python of this machine, where it has a wheel for it. */
-async function installed({ uv, env, what, after }: Question, edit: Staged['edit'], folder: string): Promise<Resolution[]> {
+async function installed({ uv, env, what, after }: Question, edit: StagedEdit, folder: string): Promise<Resolution[]> {
   const here = await ran('python3', ['-c', 'import sys; print("cp%d%d" % sys.version_info[:2])'], { env, msMax: 10_000 });
   const tag = here.output.trim();
   const fits = edit.wheels.some(({ filename }) => {

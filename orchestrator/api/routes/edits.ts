@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { FastifyInstance } from 'fastify';
-import { EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRequest, EditView } from '../../contract/edits.ts';
+import { EditBatchPreview, EditBatchRequest, EditCheck, EditPreview, EditPreviewRequest, EditRequest, EditView } from '../../contract/edits.ts';
 import type { Edits } from '../../edit-ports.ts';
 import { ofEdit, ofWhat } from '../plugins/access.ts';
 
@@ -14,6 +14,10 @@ export function editRoutes(app: FastifyInstance, { edits }: { readonly edits: Ed
   app.post<{ Body: EditPreviewRequest }>('/api/edits/preview',
     { schema: { body: EditPreviewRequest }, config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'What an edit would do; writes nothing of it.', answer: EditPreview } } },
     (request) => edits.preview(request.body));
+
+  app.post<{ Body: EditPreviewRequest }>('/api/edits/check',
+    { schema: { body: EditPreviewRequest }, config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'What stock resolvers say of the release with the edit.', answer: EditCheck } } },
+    async (request) => ({ resolution: await edits.check(request.body) }));
 
   app.post<{ Body: EditRequest }>('/api/edits',
     { schema: { body: EditRequest }, config: { access: { role: 'maintainer', project: ofWhat }, words: { summary: 'Confirms a preview and delivers the edit.', answer: EditView } } },

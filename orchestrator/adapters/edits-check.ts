@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import type { EditPreviewRequest } from '../contract/edits.ts';
+import type { Resolution } from '../domain/resolution.ts';
+import type { BlobStore } from '../ports.ts';
+import { fileSource } from './archive/byte-source.ts';
+import { readVirtual } from './archive/respin.ts';
+import { composedBlobs } from './blobs-composed.ts';
+import { drafted, type Drafted, type EditsPorts } from './edits-request.ts';
+import type { StagedEdit } from './resolver/check-edit.ts';
+
+/** Lets resolvers judge an edit that is in memory only, and remembers the answer until it is started. */
+export interface PreviewChecks {
+  check(request: EditPreviewRequest): Promise<readonly Resolution[]>;
+  /** What was answered for this very edit of these very files; null where nobody asked. */
+  known(made: Drafted): readonly Resolution[] | null;
+}
+
+/** Judges a staged release; `blobs` has its wheels and METADATA, and every published file. */
+export type Judge = (staged: StagedEdit, blobs: Pick<BlobStore, 'size' | 'stream'>) => Promise<readonly Resolution[]>;
+
+const keptMax = 200;
+
+/** Checks of previews; answers are kept in this process only: an edit without one is checked before it is published. */
+export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
+  const kept = new Map<string, readonly Resolution[]>();
+  return {
+    known: (made) => kept.get(keyOf(made)) ?? null,
+    async check(request) {
+      const made = await drafted(ports, request);
+      const key = keyOf(made);
+      const known = kept.get(key);
+      if (known) return known;
+      const { project, version } = made.source;
+      const answer = await judge({
+        project, version, toVersion: made.toVersion, startedAt: ports.clock.now(), groups: made.draft.groups,
+        wheels: made.draft.wheels.map(({ source, wheel }) => ({
+          filename: wheel.filename, sha256: wheel.sha256, bytes: BigInt(wheel.bytes), metadataSha256: wheel.metadataSha256,
+          requiresPython: /^Requires-Python: *(.*?)\r?$/m.exec(wheel.metadata.split(/\r?\n\r?\n/)[0] ?? '')?.[1] ?? source.requiresPython,
+        })),
+      }, inMemory(ports, made));
+      const oldest = kept.keys().next();
+      if (kept.size >= keptMax && !oldest.done) kept.delete(oldest.value);
+      kept.set(key, answer);
+      return answer;
+    },
+  };
+}
+
+const keyOf = ({ source, operations, toVersion }: Drafted): string =>
+  createHash('sha256').update(JSON.stringify([source.project, source.version, source.basis, operations, toVersion])).digest('hex');
+
+function inMemory({ blobs, database }: EditsPorts, { draft }: Drafted): Pick<BlobStore, 'size' | 'stream'> {
+  const published = composedBlobs(blobs, database.pool);
+  const wheels = new Map(draft.wheels.map((one) => [one.wheel.sha256, one]));
+  const texts = new Map(draft.wheels.map(({ wheel }) => [wheel.metadataSha256, Buffer.from(wheel.metadata, 'utf8')]));
+  return {
+    size: async (sha256) => wheels.get(sha256)?.wheel.bytes ?? texts.get(sha256)?.length ?? published.size(sha256),
+    async stream(sha256, range) {
+      const [one, text] = [wheels.get(sha256), texts.get(sha256)];
+      if (text) return Readable.from([text]);
+      if (!one) return published.stream(sha256, range);
+      const source = await fileSource(await blobs.path(one.source.base.sha256));
+      return Readable.from(readVirtual(one.wheel, source), { objectMode: false }).once('close', () => void source.close());
+    },
+  };
+}
