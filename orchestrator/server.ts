@@ -1,6 +1,7 @@
 /** Composition root of the control plane's HTTP side: API, worker door, index and pages in one process. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { prismaAccounts } from './adapters/accounts.ts';
 import { folderBlobs } from './adapters/blobs-fs.ts';
@@ -137,6 +138,7 @@ const stopHooks = startHooks(database, config.url, say);
 const stopWatching = hub.watch(say);
 await app.listen({ host: config.listen, port: config.port });
 console.log(`ready: ${config.url}`);
+flushCompileCache();   // now, as a process that is killed writes nothing
 
 let closing = false;
 async function close(): Promise<void> {

@@ -1,5 +1,6 @@
 /** Composition root of the orchestrator: the workflows of releases, edits and imports and the control activities. */
 import { readFile } from 'node:fs/promises';
+import { flushCompileCache } from 'node:module';
 import { join } from 'node:path';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { controlActivities } from './activities/control.ts';
@@ -94,6 +95,7 @@ const worker = await Worker.create({
   shutdownGraceTime: '5s',
 });
 console.log('ready: orchestrator');
+flushCompileCache();   // now, as a process that is killed writes nothing
 await worker.run();
 await Promise.all([workflows.close(), git.close(), github.close()]);
 await connection.close();

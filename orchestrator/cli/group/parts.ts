@@ -61,7 +61,9 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
     FARM_URL: kept.open?.url ?? farmUrl(kept.ports), ...(kept.open ? { FARM_LISTEN: kept.open.listen } : {}), FARM_PORT: String(kept.ports.api), FARM_HOME: home, FARM_ID: kept.identity.farmId,
     FARM_API_TOKEN: kept.secrets.apiToken, FARM_WORKER_TOKEN: kept.secrets.workerToken, FARM_CACHE: settings.cache,
     // A heap of the C library for each thread would keep what a burst of one thread left.
-    MALLOC_ARENA_MAX: '2',
+    MALLOC_ARENA_MAX: '2', MALLOC_TRIM_THRESHOLD_: '131072',
+    // Holds modules without their types: a process that finds all of its own never loads the compiler that removes them.
+    NODE_COMPILE_CACHE: join(settings.cache, 'compiled'),
   };
   const worker: Env = {
     ...Object.fromEntries(controlOnly.map((name) => [name, undefined])),
@@ -71,8 +73,10 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
   };
   const typescript = (file: string): string[] => [settings.node, join(settings.root, file)];
   // V8 grows a heap while there is memory, and a farm stays for weeks: with these the control plane is half as large.
-  const small = (file: string): string[] =>
-    [settings.node, '--max-semi-space-size=4', '--max-old-space-size=384', join(settings.root, file)];
+  // Prisma's compiler of queries is WebAssembly: V8's second compiler takes 40 MB to make it no faster.
+  const small = (file: string): string[] => [
+    settings.node, '--max-semi-space-size=2', '--max-old-space-size=384', '--liftoff-only', join(settings.root, file),
+  ];
   const service = { kind: 'service', stopSignal: 'SIGTERM', stopMsMax: 3_000 } as const;
   const database = settings.postgresArgv ? ['postgres'] : [];
   const queues = settings.temporalBinary ? ['temporal'] : [];
@@ -81,7 +85,7 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
     ...(settings.temporalBinary ? [temporalPlan(settings, settings.temporalBinary)] : []),
     {
       ...service, name: 'migrate', kind: 'once', needs: database, ready: { kind: 'ended' },
-      argv: typescript('orchestrator/adapters/prisma/migrate.ts'), env: plane,
+      argv: small('orchestrator/adapters/prisma/migrate.ts'), env: plane,
     },
     {
       ...service, name: 'api', needs: ['migrate', ...queues], ready: { kind: 'http', url: `${farmUrl(kept.ports)}/` },

@@ -33,6 +33,13 @@ describe('the embedded group', () => {
     }
   });
 
+  it('bounds the heap of the control plane and keeps its modules without types', () => {
+    for (const name of ['migrate', 'api', 'control']) {
+      expect(part(name)?.argv).toContain('--max-old-space-size=384');
+      expect(part(name)?.env).toMatchObject({ MALLOC_ARENA_MAX: '2', NODE_COMPILE_CACHE: '/cache/compiled' });
+    }
+  });
+
   it('leaves out what lives elsewhere', () => {
     const { postgresArgv: _postgres, temporalBinary: _temporal, ...rest } = settings;
     const elsewhere = { ...rest, databaseUrl: 'postgresql://db/farm', temporalAddress: 'queues:7233' };
