@@ -5,6 +5,7 @@ import { ProjectPage } from './project.tsx';
 import { ProjectsPage } from './projects.tsx';
 import { useSession } from './session.tsx';
 
+const RegisterPage = lazy(() => import('./register.tsx'));
 const AccountPages = lazy(() => import('./account.tsx'));
 const AskPage = lazy(() => import('./ask.tsx'));
 const EditPages = lazy(() => import('./edit.tsx'));
@@ -35,7 +36,7 @@ export function App(): ReactElement {
       </header>
       <main id="main" tabIndex={-1}><Suspense fallback={<Waiting />}><Page path={path} /></Suspense></main>
       <footer>
-        <a href="simple/">Index for installers</a> <A to="/api">API</A> {may('admin') ? <A to="/audit">Audit log</A> : null}
+        <a href="simple/">Index for installers</a> <A to="/register">Register</A> <A to="/api">API</A> {may('admin') ? <A to="/audit">Audit log</A> : null}
       </footer>
     </>
   );
@@ -50,6 +51,7 @@ function Page({ path }: { path: string }): ReactElement {
   if (place === 'projects' && name !== '') return <ProjectPage key={name} name={name} />;
   if (place === 'attempts' && name !== '') return <AttemptPage key={name} id={name} />;
   if (place === 'file' && name !== '') return <FilePage key={name} filename={name} />;
+  if (place === 'register') return <RegisterPage />;
   if (['account', 'audit', 'sign-in'].includes(place)) return <AccountPages place={place} />;
   if (['queue', 'workers', 'feed', 'status', 'api'].includes(place)) return <FarmPages place={place} />;
   return <><h1>There is no such page</h1><p><A to="/">All projects</A></p></>;

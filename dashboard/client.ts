@@ -46,4 +46,5 @@ export type WorkersView = Get<'/api/workers'>;
 export type FeedView = Get<'/api/feed'>;
 export type EditView = Get<'/api/edits/{id}'>;
 export type EditPreview = paths['/api/edits/preview']['post']['responses']['2XX']['content']['application/json'];
+export type Proposal = paths['/api/registrations/proposal']['post']['responses']['2XX']['content']['application/json'];
 export type Failure = NonNullable<CellView['failure']>;

@@ -34,7 +34,7 @@ function Everything({ view }: { view: ProjectsView }): ReactElement {
     <div className="beside">
       <div><ProjectList projects={view.projects} /></div>
       <aside>
-        <Section title="Build a release"><StartBuild /></Section>
+        <Section title="Build a release"><StartBuild /><p><A to="/register">Register a repository</A>, and every release is built.</p></Section>
         <Ranking title="Platforms that miss most" empty="Every project has a wheel for every platform that it was planned for.">
           {view.missing.slice(0, 12).map(({ platform, projects, wanted, asks }) => (
             <li key={platform}>

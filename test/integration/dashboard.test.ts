@@ -68,7 +68,7 @@ async function open(path: string, look: { width?: number; scheme?: 'light' | 'da
 
 const allPages = (): string[] => [
   '/', `/projects/${name}`, `/projects/${name}/ask`, `/projects/${name}/edit/1.0`, `/attempts/${attemptId}`, `/file/${name}-1.0-py3-none-any.whl`,
-  '/queue', '/workers', '/feed', '/edits', '/status', '/account', '/audit', '/api',
+  '/queue', '/workers', '/feed', '/edits', '/register', '/status', '/account', '/audit', '/api',
 ];
 
 /** Sentences about what axe found; WCAG 2.2 A and AA, and best practices. */
