@@ -54,6 +54,10 @@ export function rowsOf(image: string): ImageRow[] {
 /** Whether catalogue rows are tested in an image. */
 export const isTestedIn = (image: string): boolean => (readJson('catalogue.json') as ImageRow[]).some(({ testImage }) => testImage === image);
 
+/** Images with more tools in them, by the name of the one that they are like. */
+export const likeImages = (): ReadonlyMap<string, string> =>
+  new Map([...readRecipes().values()].flatMap(({ name, like }) => (like ? [[like, name] as const] : [])));
+
 /** Images that the default targets of policy.json are built and tested in: of each target the first row of recipes.json. */
 export function defaultImages(): string[] {
   const { default: globs } = readJson('policy.json') as Policy;

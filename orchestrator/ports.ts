@@ -38,7 +38,7 @@ export interface Catalogue {
   rows(): Promise<readonly CatalogueRow[]>;
   policy(): Promise<Policy>;
   /** Rows whose images are on this farm, with their keys. */
-  planRows(): Promise<readonly PlanRow[]>;
+  planRows(of?: readonly CatalogueRow[]): Promise<readonly PlanRow[]>;
   /** Targets of the grid that no row serves, each with the cause. */
   unsupported(): Promise<readonly UnservedTarget[]>;
   image(name: string, key: string): Promise<{ name: string; key: string; tarSha256: string; bytes: number }>;

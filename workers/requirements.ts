@@ -9,6 +9,7 @@ import type { CellLibraries } from './external.ts';
 import type { Fetched } from './fetch-store.ts';
 import type { Scope } from './scope.ts';
 import { inputPath, place } from './steps/box-layout.ts';
+import { cratesCommand, judgeCrates } from './steps/crates.ts';
 import { fetchCommand, judgeFetch } from './steps/fetch.ts';
 import type { FetchOrder } from './steps/fetch.ts';
 import { judgePrepare, prepareCommand } from './steps/prepare.ts';
@@ -104,7 +105,7 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
     { sdist: blob.filename, subdirectory, requirements: tools, interpreterOf: null, buildsFor: target, cutoff }, source);
   const box = await scope.open(image, 'sealed');
   await putIn(box, scope, source, first.bundle);
-  const { buildSystem, external } = await scope.step(box,
+  const { buildSystem, external, rust } = await scope.step(box,
     prepareCommand(blob.filename, target, { patches: options?.patches, subdirectory }), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
   const libraries = spec.kind === 'build' ? await librariesOf(scope as Scope<BuildSpec>, {
@@ -112,10 +113,26 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   }) : noLibraries;
   if (libraries.files.length > 0) await box.put(libraries.files);
   const hook = { buildSystem, target, subdirectory, sourceDateEpoch: spec.sourceDateEpoch, options };
+  const crates = rust && target !== null ? await addCrates(scope, box, source) : [];
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);
-  return { box, buildSystem, libraries, lock: [...lock, ...headers, ...libraries.lock] };
+  return { box, buildSystem, libraries, lock: [...lock, ...headers, ...libraries.lock, ...crates] };
+}
+
+/** Fetches the crates of a project's Cargo.lock, once for the cells of a release, and puts them into the box. */
+async function addCrates(scope: Scope<Sourced>, box: Box, { blob, file }: GivenSource): Promise<readonly Locked[]> {
+  const { image } = scope.spec;
+  const fetched = await scope.ports.fetches.get(JSON.stringify(['crates', image.key, blob.sha256]), scope.signal, async (to) => {
+    const fetching = await scope.open(image, 'fetch');
+    await fetching.put([...scope.ports.scripts, { path: inputPath(blob.filename), bytes: { file } }]);
+    const { lock } = await scope.step(fetching, cratesCommand(blob.filename), judgeCrates);
+    await fetching.take(place.crateBundle, to, bundleBytesMax);
+    await fetching.close();
+    return { lock, bundle: to };
+  });
+  await box.put([{ path: place.crateBundle, bytes: { file: fetched.bundle! } }]);
+  return fetched.lock;
 }
 
 /** Build requirements whose headers a build compiles against; crossfiles.py knows where their wheels have them. */

@@ -28,7 +28,8 @@ BUILD_COMPILERS = {'build-cc': 'cc', 'build-c++': 'c++'}
 RUNTIMES = {'-lgcc_s': '-lunwind', '-lgcc_eh': '-lunwind', '-lgcc': None}
 NO_LINK = {'-c', '-S', '-E', '-M', '-MM', '-fsyntax-only', '--version', '-v', '-dumpmachine', '-dumpversion',
            '-print-multiarch', '--print-multiarch', '-print-search-dirs', '-###'}
-HOST_FOLDERS = ('-I/usr/include', '-I/usr/local/include', '-L/usr/lib', '-L/usr/local/lib', '-L/lib')
+# The build machine's folders, and the name that other compilers have for the target.
+DROPPED = ('--target=', '-I/usr/include', '-I/usr/local/include', '-L/usr/lib', '-L/usr/local/lib', '-L/lib')
 
 
 def log(argv):
@@ -86,12 +87,12 @@ def by_rules(given, rules):
 def compiler_arguments(kind, given, rules=None):
     """What zig gets. Linking always uses one variant of zig's C runtime: the one compiled into the image.
 
-    An -O other than that, a -g or a missing -s at link time would make zig compile its runtime anew
+    An -O other than that, a -g, a missing -s or link-time optimisation, zig's default for programs, would make zig compile its runtime anew
     (seconds for C, half a minute for C++). Extensions are therefore linked stripped.
     """
     sysroot = os.environ['WHEELFARM_SYSROOT']
     ruled = by_rules(given, rules) if rules else given
-    arguments = [RUNTIMES.get(a, a) for a in ruled if not a.startswith(HOST_FOLDERS) and RUNTIMES.get(a, a)]
+    arguments = [RUNTIMES.get(a, a) for a in ruled if not a.startswith(DROPPED) and RUNTIMES.get(a, a)]
     head = [kind, '-target', os.environ['WHEELFARM_ZIG_TARGET'], '-I' + sysroot + '/include',
             '-fno-sanitize=undefined']
     external = os.environ.get('WHEELFARM_EXTERNAL')
@@ -107,7 +108,7 @@ def compiler_arguments(kind, given, rules=None):
         wanted = rules['link'] + (rules['linkShared'] if '-shared' in arguments else [])
         linked = [each.replace('{sysroot}', sysroot).replace('{name}', name) for each in wanted]
         return head + linked + arguments + folders + ['-O2', '-s', *rules['positionIndependent']]
-    return head + arguments + folders + ['-O2', '-s', '-fPIC']
+    return head + arguments + folders + ['-O2', '-s', '-fPIC', '-fno-lto']
 
 
 def links(arguments):

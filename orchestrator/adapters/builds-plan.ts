@@ -7,6 +7,8 @@ import {
 } from '../domain/plan.ts';
 import { allowsPython } from '../domain/version.ts';
 import type { Catalogue, Images } from '../ports.ts';
+import { likeImages } from '../../images/recipes.ts';
+import { needsRust, withRust } from '../domain/rust.ts';
 import { place, type Placement } from './builds-images.ts';
 import type { Resolved } from './builds-resolve.ts';
 import { readRecipes, recipePolicy } from './recipes.ts';
@@ -33,7 +35,9 @@ export async function draftPlan(
   order: { readonly request: BuildRequest; readonly builder: string; readonly recipes: string },
 ): Promise<Draft> {
   const { project, displayName, version, source, requiresPython } = resolved;
-  const [all, grid, farmPolicy] = await Promise.all([catalogue.rows(), catalogue.unsupported(), catalogue.policy()]);
+  const [catalogued, farmGrid, farmPolicy] = await Promise.all([catalogue.rows(), catalogue.unsupported(), catalogue.policy()]);
+  const rust = needsRust(resolved.settings) ? withRust(catalogued, likeImages()) : null;
+  const [all, grid] = rust ? [rust.rows, [...rust.without, ...farmGrid]] : [catalogued, farmGrid];
   const globs = order.request.targets;
   const recipes = await readRecipes({
     settings: resolved.settings, pyproject: resolved.pyproject, project, folder: order.recipes, given: order.request.recipe ?? null,
@@ -53,7 +57,7 @@ export async function draftPlan(
   const wanted = asked.filter(({ skipped }) => !skipped).map(({ row }) => row);
   const left = asked.flatMap(({ row: { target, python }, skipped }) => (skipped ? [{ target, python, skipped }] : []));
   const placement = images ? await place(images, wanted) : null;
-  const made = await catalogue.planRows();
+  const made = await catalogue.planRows(rust?.rows);
   const isReady = new Set(placement?.ready.map(nameOf));
   const rows = placement
     ? [...made.filter((row) => isReady.has(nameOf(row))), ...placement.coming.map((row): PlanRow => ({ ...row, imageKey: '', testImageKey: null }))]

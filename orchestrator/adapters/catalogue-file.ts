@@ -81,8 +81,8 @@ export function fileCatalogue({ imagesFolder, cacheFolder, blobs, pool }: Catalo
   return {
     rows,
     policy: () => readJson<Policy>('policy.json'),
-    async planRows() {
-      const [all, made] = await Promise.all([rows(), images()]);
+    async planRows(of) {
+      const [all, made] = await Promise.all([of ?? rows(), images()]);
       return all.flatMap((row): PlanRow[] => {
         const image = made.get(row.image);
         const testImage = row.testImage === null ? null : made.get(row.testImage);

@@ -82,6 +82,8 @@ export const cards = {
     'See the first error; ./farm shell {what} {target} opens the cell.'),
   FARM_HEADER_MISSING: card('project', 'never', 422, 'The header {header} is not there.',
     'Put this into pyproject.toml: {line}'),
+  FARM_CRATES_UNLOCKED: card('project', 'never', 422, 'The crates of this project are not pinned: {why}.',
+    'Put a Cargo.lock into the sdist that takes every crate from a registry.'),
   FARM_EXTERNAL_UNKNOWN: card('project', 'never', 422, 'The farm does not have these external requirements: {names}.',
     'It has {have}. Another library is a folder under images/libraries; see images/README.md.'),
   FARM_EXTERNAL_FAILED: card('farm', 'backoff', 500, 'The external library {name} could not be compiled for {target}: {why}.',

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { basename, join } from 'node:path';
 import Docker from 'dockerode';
 import { ensureImages } from '../../images/make.ts';
+import type { ImageRecord } from '../../images/types.ts';
 import { cellLimits } from '../../orchestrator/contract/limits.ts';
 import type { BuildOutcome, BuildSpec, LockReport, Outcome } from '../../orchestrator/contract/worker.ts';
 import { dockerBackend } from '../../workers/backend/docker.ts';
@@ -37,8 +38,14 @@ export interface CellBench {
   close(): Promise<void>;
 }
 
-/** @param folder scratch; wheels stay in it */
-export async function cellBench(folder: string, cacheFolder: string): Promise<CellBench> {
+/**
+ * @param folder scratch; wheels stay in it
+ * @param recordOf finds an image; makes it where it is not there or not current
+ */
+export async function cellBench(
+  folder: string, cacheFolder: string,
+  recordOf: (name: string) => Promise<ImageRecord> = async (name) => (await ensureImages({ names: [name], cacheFolder }))[0]!,
+): Promise<CellBench> {
   const docker = new Docker();
   const workerId = `bench-${process.pid}`;
   const backend = dockerBackend({ docker, workerId, farmId: 'test', network: await readHostNetwork(process.env) });
@@ -49,12 +56,12 @@ export async function cellBench(folder: string, cacheFolder: string): Promise<Ce
   let ids = 0;
 
   async function build({ sdist, target, image, row }: BenchOrder): Promise<BenchCell> {
-    const [record] = await ensureImages({ names: [image], cacheFolder, docker });
+    const record = await recordOf(image);
     const { sha256, bytes } = await digestOf(sdist);
     const [, project = '', version = ''] = /^(.*)-([^-]+)\.tar\.gz$/.exec(basename(sdist)) ?? [];
     const spec: BuildSpec = {
-      kind: 'build', attemptId: 'bench', project, version, target, python: record!.python,
-      image: { name: record!.name, key: record!.key, tarSha256: record!.tarSha256, bytes: record!.bytes },
+      kind: 'build', attemptId: 'bench', project, version, target, python: record.python,
+      image: { name: record.name, key: record.key, tarSha256: record.tarSha256, bytes: record.bytes },
       source: { sha256, filename: basename(sdist), bytes }, sourceDateEpoch: 1_700_000_000,
       cutoff: '2100-01-01T00:00:00Z', limits: { ...cellLimits }, ...(row ? { row } : {}),
     };
@@ -63,7 +70,7 @@ export async function cellBench(folder: string, cacheFolder: string): Promise<Ce
     const kept = join(folder, `cell${ids += 1}`);
     await mkdir(kept);
     const lease: LeaseDoor = {
-      input: async (blob) => (blob.sha256 === sha256 ? sdist : record!.tarPath),
+      input: async (blob) => (blob.sha256 === sha256 ? sdist : record.tarPath),
       forget: async () => undefined,
       output: async (file) => void await copyFile(file, cell.wheel = join(kept, 'wheel')),
       async log(offset, part) { cell.log += new TextDecoder().decode(part); return offset + part.length; },
@@ -76,7 +83,7 @@ export async function cellBench(folder: string, cacheFolder: string): Promise<Ce
       },
     };
     const door: ControlDoor = { lease: async () => ({ leaseId: 'l', secret: 's', logOffset: 0, spec }), of: () => lease };
-    await backend.ensureImage(spec.image, async () => createReadStream(record!.tarPath));
+    await backend.ensureImage(spec.image, async () => createReadStream(record.tarPath));
     await runBuild(
       { door, backend, scripts, libraries, workerId, scratch: join(folder, 'scratch'), fetches, clock: () => new Date(), newId: () => `bench${ids += 1}` },
       { number: 1, signal: new AbortController().signal, why: () => 'cancelled', heartbeat: () => undefined },

@@ -20,6 +20,20 @@ BIG_ENDIAN = {"s390x"}
 # Projects whose get_include() a build compiles against, and where their wheel has the headers.
 HEADER_FOLDERS = {"numpy": ("numpy/_core/include", "numpy/core/include")}
 
+# Rust's name of a Linux machine, where Debian has its standard library.
+RUST_TRIPLES = {
+    "x86_64": "x86_64-unknown-linux-gnu", "aarch64": "aarch64-unknown-linux-gnu",
+    "armv7l": "armv7-unknown-linux-gnueabihf", "ppc64le": "powerpc64le-unknown-linux-gnu",
+    "s390x": "s390x-unknown-linux-gnu", "riscv64": "riscv64gc-unknown-linux-gnu",
+}
+CARGO_CONFIG = """\
+[source.crates-io]
+replace-with = "fetched"
+
+[source.fetched]
+directory = "{crates}"
+"""
+
 TOOLCHAIN = """\
 # Written by the farm for {target}.
 set(CMAKE_SYSTEM_NAME {system})
@@ -186,7 +200,44 @@ def external_environment(order):
 
 def cross_environment(order, description):
     """Writes everything; answers the variables that point to it."""
-    return {**external_environment(order), **target_environment(order, description)}
+    return {**external_environment(order), **target_environment(order, description), **rust_environment(order, description)}
+
+
+def sysconfig_folder(order, description):
+    """A folder with the target's sysconfig data under the name that the environment gives it: pyo3 looks for that one."""
+    name = f"{description['environment']['_PYTHON_SYSCONFIGDATA_NAME']}.py"
+    folder = os.path.join(folder_of(order), "lib")
+    [found] = glob.glob(f"{description['sysroot']}/lib/python{description['python']}/_sysconfigdata_*.py")
+    os.makedirs(folder, exist_ok=True)
+    shutil.copyfile(found, os.path.join(folder, name))
+    return folder
+
+
+def rust_environment(order, description):
+    """Cargo's configuration for the target, where crates were fetched for this build."""
+    bundle = order.get("crateBundle")
+    if not bundle or not os.path.exists(bundle) or description["expect"].get("libc") != "glibc":
+        return {}
+    triple = RUST_TRIPLES[machine_of(description)]
+    work = order.get("work", "/work")
+    crates, home = os.path.join(work, "crates"), os.path.join(work, "cargo-home")
+    if not os.path.isdir(crates):
+        with tarfile.open(bundle) as tar:
+            tar.extractall(crates, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    write(os.path.join(home, "config.toml"), CARGO_CONFIG.format(crates=crates))
+    compilers = os.path.dirname(description["environment"]["CC"])
+    linker = lambda of: f"CARGO_TARGET_{of.upper().replace('-', '_')}_LINKER"  # noqa: E731
+    native = RUST_TRIPLES[platform.machine()]
+    python = description["python"]
+    return {
+        "CARGO_HOME": home, "CARGO_BUILD_TARGET": triple, "CARGO_NET_OFFLINE": "true",
+        linker(native): f"{compilers}/build-cc", linker(triple): f"{compilers}/cc",
+        f"CC_{triple.replace('-', '_')}": f"{compilers}/cc", f"CXX_{triple.replace('-', '_')}": f"{compilers}/c++",
+        f"AR_{triple.replace('-', '_')}": f"{compilers}/ar",
+        "MATURIN_PEP517_ARGS": f"--target {triple}",
+        "PYO3_CROSS_LIB_DIR": sysconfig_folder(order, description), "PYO3_CROSS_PYTHON_VERSION": python,
+        "RUSTFLAGS": f"--remap-path-prefix={work}=.",
+    }
 
 
 def target_environment(order, description):

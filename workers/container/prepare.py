@@ -2,7 +2,7 @@
 
 Order: {sdist?: path, subdirectory?: text, patches?: [unified diff], src: folder, bundle?: tar of wheels, wheels: folder, env: folder, target?}
 Without `sdist` only the environment is made or added to.
-Result: {buildSystem?: {backend, backendPath, requires}, external?: {build, host: [DepURL]}, installed: [filename], members?: count}
+Result: {buildSystem?: {backend, backendPath, requires}, external?: {build, host: [DepURL]}, rust?: bool, installed: [filename], members?: count}
 """
 import os
 import shutil
@@ -171,11 +171,15 @@ def install(env, paths):
 
 
 def main(order):
+    from cargo import manifest_of
+
     result = {}
     if order.get("sdist"):
         result["members"] = unpack(order["sdist"], order["src"])
         apply_patches(order["src"], order.get("patches") or [])
         result["buildSystem"], result["external"] = pyproject.of_folder(os.path.join(order["src"], order.get("subdirectory") or ""))
+        # Only an image that has cargo can fetch crates; another one's build says by itself what it lacks.
+        result["rust"] = manifest_of(order["src"]) is not None and shutil.which("cargo") is not None
     names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
     make_environment(order["env"], (target_description(order) or {}).get("interpreter"))
     install(order["env"], [os.path.join(order["wheels"], name) for name in names])

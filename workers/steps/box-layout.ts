@@ -13,6 +13,9 @@ export const place = {
   externalBundles: '/work/in/external',
   external: '/work/external',
   libraryTar: '/work/library.tar',
+  /** Sources of crates, as cargo vendor leaves them; one tar of it on its way. */
+  crates: '/work/crates',
+  crateBundle: '/work/in/crates.tar',
   wheels: '/work/in/wheels',
   fetched: '/work/fetched',
   src: '/work/src',
@@ -36,7 +39,7 @@ export const place = {
 export const containerScripts = [
   'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
   'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
-  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py', 'library.py',
+  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py', 'library.py', 'cargo.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];
 

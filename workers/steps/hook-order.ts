@@ -26,6 +26,6 @@ export function withoutCommands(options: BuildOptions | undefined): BuildOptions
 export function hookMembers({ buildSystem, target, sourceDateEpoch, options, subdirectory }: HookOrder): Record<string, unknown> {
   return {
     buildSystem, sourceDateEpoch, src: subdirectory ? `${place.src}/${subdirectory}` : place.src, env: place.env, out: place.out, compilerLog: place.compilerLog,
-    ...(target === null ? {} : { target, targetBundle: place.targetBundle, external: place.externalBundles }), ...(options === undefined ? {} : { options }),
+    ...(target === null ? {} : { target, targetBundle: place.targetBundle, external: place.externalBundles, crateBundle: place.crateBundle }), ...(options === undefined ? {} : { options }),
   };
 }

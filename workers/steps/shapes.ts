@@ -28,7 +28,7 @@ export const ExternalResult = Type.Object({ build: DepUrls, host: DepUrls });
 export type ExternalResult = Static<typeof ExternalResult>;
 export const LibraryResult = Type.Object({ ok: Type.Literal(true), bytes: Count });
 export const PrepareResult = Type.Object({
-  ok: Type.Literal(true), external: Type.Optional(ExternalResult), installed: Type.Array(Filename, { maxItems: 500 }), buildSystem: Type.Optional(BuildSystem),
+  ok: Type.Literal(true), external: Type.Optional(ExternalResult), rust: Type.Optional(Type.Boolean()), installed: Type.Array(Filename, { maxItems: 500 }), buildSystem: Type.Optional(BuildSystem),
 });
 export const RequiresResult = Type.Object({
   ok: Type.Literal(true), requires: Type.Array(RequirementText, { maxItems: 200 }),
