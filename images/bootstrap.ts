@@ -106,7 +106,9 @@ async function onHost(recipe: Recipe, folder: string, options: MakeOptions, say:
   await Promise.all(lists.map((list, n) => writeFile(join(folder, `sources-${n}.list`), list)));
   await copyFile(join(imagesFolder, 'debian/bootstrap.sh'), join(folder, 'bootstrap.sh'));
   const variables = Object.entries(scriptEnvironment(recipe, folder, lists)).map(([name, value]) => `${name}=${value}`);
-  await runCommand('env', [...variables, 'sh', join(folder, 'bootstrap.sh')], { ...signal, onLine: say });
+  // mmdebstrap mounts /proc and /sys in the root: in a namespace of its own they end with it, even when it is killed.
+  await runCommand('unshare', ['--mount', '--propagation', 'private', 'env', ...variables, 'sh', join(folder, 'bootstrap.sh')],
+    { ...signal, onLine: say });
 }
 
 async function installMmdebstrap(recipe: Recipe, options: Parameters<typeof runCommand>[2]): Promise<void> {

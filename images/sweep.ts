@@ -1,7 +1,8 @@
 /** Removes what killed makings left behind: folders of the cache, containers and images of Docker. */
-import { readdir, rm, stat } from 'node:fs/promises';
+import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type Docker from 'dockerode';
+import { runCommand } from './command.ts';
 import { isLeftOver } from './owner.ts';
 
 /** Label of containers that make images; its value is the mark of the process that made them. */
@@ -30,10 +31,26 @@ async function sweepFolder(folder: string): Promise<number> {
     const path = join(folder, name);
     const changed = await stat(path).then(({ mtimeMs }) => mtimeMs, () => undefined);
     if (changed === undefined || !isLeftOver(markOf(name.slice('.making-'.length)), Date.now() - changed)) continue;
-    await rm(path, { recursive: true, force: true });
-    removed += 1;
+    if (await removeTree(path)) removed += 1;
   }
   return removed;
+}
+
+/**
+ * Places mounted at or below a folder, the deepest first: a making that was killed can leave /proc and /sys of a root mounted.
+ * @param mountinfo text of /proc/self/mountinfo, where a space in a path is \040
+ */
+export function mountsBelow(folder: string, mountinfo: string): string[] {
+  const places = mountinfo.split('\n').map((line) => (line.split(' ')[4] ?? '').replaceAll('\\040', ' '));
+  return places.filter((place) => place === folder || place.startsWith(`${folder}/`)).toReversed();
+}
+
+/** Removes a folder and what is mounted in it. @returns false for one that cannot be removed: it is in nobody's way */
+async function removeTree(path: string): Promise<boolean> {
+  const mounted = async (): Promise<string[]> => mountsBelow(path, await readFile('/proc/self/mountinfo', 'utf8').catch(() => ''));
+  for (const place of await mounted()) await runCommand('umount', ['--lazy', place]).catch(() => undefined);
+  if ((await mounted()).length > 0) return false; // never delete through a mount
+  return rm(path, { recursive: true, force: true, maxRetries: 2 }).then(() => true, () => false);
 }
 
 async function sweepDocker(docker: Docker): Promise<number> {

@@ -13,13 +13,14 @@ import { fuzzOnce } from '../support/fuzz-respin.ts';
 import { deliverReal, openReal, proofEdit } from '../support/respin-proof.ts';
 import type { Delivered } from '../support/respin-proof.ts';
 
+const acceptance = join(import.meta.dirname, '../support/acceptance.py');
 const checker = join(import.meta.dirname, '../../docs/check-respin.py');
 let folder = '';
 let bin = '';
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'farm-respin-'));
-  bin = await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']);
+  bin = await clientVenv('edit-audit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1', 'auditwheel==6.4.2']);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -30,6 +31,8 @@ async function expectReadByAll({ path, edited, virtual }: Delivered, original: s
   expect(await run('python3', ['-m', 'zipfile', '-t', path])).toMatchObject({ code: 0, output: 'Done testing\n' });
   expect(await run(join(bin, 'wheel'), ['unpack', '-d', join(work, 'unpacked'), path])).toMatchObject({ code: 0 });
   expect(await check(path, original)).toMatchObject({ code: 0, output: expect.stringContaining(`wheel-payload/1 ${virtual.payloadDigest}`) });
+  expect(await run('python3', [acceptance, path, original])).toMatchObject({ code: 0 });
+  if (path.includes('linux')) expect(await run(join(bin, 'auditwheel'), ['show', path])).toMatchObject({ code: 0 });
   const installs = [
     [join(bin, 'python'), '-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--no-index', ...forInterpreter, '--target', join(work, 'pip'), path],
     [join(bin, 'uv'), 'pip', 'install', '-q', '--offline', '--no-cache', '--no-deps', '--python', join(bin, 'python'), '--python-platform', 'x86_64-manylinux_2_28',

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { LeaseGrant, LeaseRequest, Outcome } from '../../orchestrator/contract/worker.ts';
+import type { LastWords, LeaseGrant, LeaseRequest, Outcome } from '../../orchestrator/contract/worker.ts';
 
 export interface FakeControl {
   readonly url: string;
@@ -54,6 +54,11 @@ export async function fakeControl({ token, inputs, spec }: FakeOptions): Promise
     }
     if (what === 'events') steps.push(Object.values(JSON.parse(body.toString()) as object).slice(0, 2).join(' '));
     if (what === 'outcome') outcomes.push(JSON.parse(body.toString()) as Outcome);
+    if (what === 'end') {
+      const last = JSON.parse(body.toString()) as LastWords;
+      if (last.log) log = log.slice(0, last.log.offset) + Buffer.from(last.log.bytes, 'base64').toString('latin1');
+      outcomes.push(last.outcome);
+    }
     if (what === 'lock') return void say(200, { attemptKey: 'f'.repeat(64), known: false });
     return void response.writeHead(204).end();
   }
