@@ -72,7 +72,7 @@ const spelled = (texts: readonly string[]): string[] => texts.map((text) => {
 });
 
 function comparable(options: ProjectOptions): Said {
-  const { skipped: _, environment, testEnvironment, testExtras, testRequires, ...rest } = options;
+  const { skipped: _, skippedBy: __, environment, testEnvironment, testExtras, testRequires, ...rest } = options;
   return {
     ...rest, environment: values(environment), testEnvironment: values(testEnvironment),
     testExtras: testExtras.join(','), testRequires: spelled(testRequires),
