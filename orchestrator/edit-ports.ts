@@ -1,5 +1,5 @@
 /** The doors of edits, imports, yanks and histories, with their laws. Adapters implement them, composition roots join them. */
-import type { EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRequest, EditView } from './contract/edits.ts';
+import type { EditApproveRequest, EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRefuseRequest, EditRequest, EditView } from './contract/edits.ts';
 import type { HistoryEntry, YankRequest, YankView } from './contract/history.ts';
 import type { ImportRequest, ImportView } from './contract/imports.ts';
 import type { RespinOrigin } from './domain/edit-statement.ts';
@@ -10,16 +10,27 @@ import type { FileToPublish, PublishOrder } from './ports.ts';
 
 /** What edits of published metadata do for the API. */
 export interface Edits {
-  /** What an edit would do; writes nothing of it. @errors FARM_WHAT_UNCLEAR, FARM_EDIT_*, FARM_WHEEL_BROKEN */
-  preview(request: EditPreviewRequest): Promise<EditPreview>;
+  /**
+   * What an edit would do; writes nothing of it.
+   * @shape asker: account id, absent for whoever is at the farm's machine; the same in all of them
+   * @errors FARM_WHAT_UNCLEAR, FARM_EDIT_*, FARM_WHEEL_BROKEN
+   */
+  preview(request: EditPreviewRequest, asker?: string): Promise<EditPreview>;
   /** The same for every release that a selector names: `numpy<2`. Releases that say it already are left out. */
-  previewBatch(request: EditPreviewRequest): Promise<EditBatchPreview>;
+  previewBatch(request: EditPreviewRequest, asker?: string): Promise<EditBatchPreview>;
   /** All edits are recorded in one transaction, then each is delivered. @errors as `start` */
-  startBatch(request: EditBatchRequest): Promise<readonly EditView[]>;
+  startBatch(request: EditBatchRequest, asker?: string): Promise<readonly EditView[]>;
   /** What stock resolvers say of the release with the edit; the edit is then not checked again. @errors as `preview` */
   check(request: EditPreviewRequest): Promise<readonly Resolution[]>;
-  /** @errors as `preview`; FARM_EDIT_CONFLICT, FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL */
-  start(request: EditRequest): Promise<EditView>;
+  /**
+   * Delivers it, or lets it wait for a second maintainer where it adds a dependency.
+   * @errors as `preview`; FARM_EDIT_CONFLICT, FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL
+   */
+  start(request: EditRequest, asker?: string): Promise<EditView>;
+  /** With an edit of a batch, all that wait in it are approved. @errors FARM_EDIT_SAME_PERSON, FARM_EDIT_NOT_WAITING, FARM_NOT_FOUND */
+  approve(id: string, request: EditApproveRequest, asker?: string): Promise<EditView>;
+  /** As `approve`; the requester may, too. @errors FARM_EDIT_NOT_WAITING, FARM_NOT_FOUND */
+  refuse(id: string, request: EditRefuseRequest): Promise<EditView>;
   view(id: string): Promise<EditView>;
   newest(limit: number): Promise<readonly EditView[]>;
   /** An edit that is being published is not cancelled any more. */

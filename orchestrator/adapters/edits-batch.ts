@@ -4,17 +4,19 @@ import { limits } from '../contract/limits.ts';
 import { fail, FarmError, type Failure } from '../domain/failure.ts';
 import { parseRequirement } from '../domain/requirement.ts';
 import { compareVersions, parseVersion, satisfies } from '../domain/version.ts';
-import { approvalsOf, drafted, previewOf, recordEdit, releaseAgeDays, type EditsPorts, type NewEdit } from './edits-request.ts';
+import { personOf } from './edits-approval.ts';
+import { approvalsOf, approversOf, drafted, previewOf, recordEdit, releaseAgeDays, type EditsPorts, type NewEdit } from './edits-request.ts';
 
 /** An edit of every release that a selector names; one after the other, so that memory holds one release at a time. */
-export async function previewBatch(ports: EditsPorts, request: EditPreviewRequest): Promise<EditBatchPreview> {
+export async function previewBatch(ports: EditsPorts, request: EditPreviewRequest, asker?: string): Promise<EditBatchPreview> {
   const releases: EditPreview[] = [];
   const unchanged: string[] = [];
   const refused: { what: string; failure: Failure }[] = [];
   for (const what of await releasesOf(ports, request)) {
     try {
       const made = await drafted(ports, { ...request, what });
-      releases.push(previewOf(made, releases.length === 0 ? await releaseAgeDays(ports, made.source) : null));
+      const ageDays = releases.length === 0 ? await releaseAgeDays(ports, made.source) : null;
+      releases.push(previewOf(made, { ageDays, approvers: await approversOf(ports, made, asker) }));
     } catch (error) {
       if (!(error instanceof FarmError)) throw error;
       if (error.failure.code === 'FARM_EDIT_NOTHING') unchanged.push(what);
@@ -28,7 +30,7 @@ export async function previewBatch(ports: EditsPorts, request: EditPreviewReques
  * Records the edits of a batch, all in one transaction: a release that cannot be edited so ends it for all.
  * @returns ids of the edits @errors FARM_EDIT_STALE where the preview showed other releases; as for one edit
  */
-export async function recordBatch(ports: EditsPorts, request: EditBatchRequest): Promise<readonly string[]> {
+export async function recordBatch(ports: EditsPorts, request: EditBatchRequest, asker?: string): Promise<readonly string[]> {
   const batchId = randomUUID();
   const now = ports.clock.now();
   const wanted: NewEdit[] = [];
@@ -40,9 +42,11 @@ export async function recordBatch(ports: EditsPorts, request: EditBatchRequest):
       return fail('FARM_EDIT_STALE', 'publish', { project: what, version: '' });
     }
     const { draft, ...made } = await drafted(ports, { ...request, what });
-    const approvals = approvalsOf(request, { ...made, draft }, { at: now.toISOString(), typedFor: request.what });
+    const approvers = await approversOf(ports, { ...made, draft }, asker);
+    const approvals = approvalsOf(request, { ...made, draft }, { at: now.toISOString(), approvers, typedFor: request.what });
     const { why, by, acceptConflict = false } = request;
-    wanted.push({ ...made, draft: { groups: draft.groups }, approvals, now, batchId, request: { why, by, basis, acceptConflict } });
+    const { groups, secondApproval } = draft;
+    wanted.push({ ...made, draft: { groups, secondApproval }, approvals, person: personOf(asker), now, batchId, request: { why, by, basis, acceptConflict } });
   }
   if (wanted.length === 0) fail('FARM_EDIT_NOTHING', 'publish', { what: 'every release says it already' });
   return ports.database.prisma.$transaction(async (tx) => {

@@ -13,6 +13,7 @@ import { compareVersions, parseVersion } from '../domain/version.ts';
 import type { EditRecords } from '../edit-ports.ts';
 import type { BlobStore, Clock, Upstream, Workflows } from '../ports.ts';
 import { draftEdit, refuse, type Draft } from './edits-draft.ts';
+import { otherMaintainers, personOf } from './edits-approval.ts';
 import { findRelease, readRelease, type EditedSource } from './edits-release.ts';
 import { asJson, type Database, type Tx } from './prisma/database.ts';
 
@@ -72,11 +73,11 @@ function operationsOf(request: EditPreviewRequest): EditOperation[] {
 }
 
 /** What is shown of it before anybody says yes. @shape ageDays: of the release on the upstream index, or null */
-export function previewOf({ source, draft, operations, toVersion }: Drafted, ageDays: number | null): EditPreview {
+export function previewOf({ source, draft, operations, toVersion }: Drafted, { ageDays, approvers }: { ageDays: number | null; approvers: string[] }): EditPreview {
   const { project: name, version, buildTag, otherVersions, basis } = source;
   const delivery = toVersion === null ? { mode: 'respin', buildTag } as const : { mode: 'post', version: toVersion } as const;
   return {
-    project: name, version, mode: delivery.mode, buildTag: toVersion === null ? buildTag : 0, toVersion, basis, secondApproval: draft.secondApproval,
+    project: name, version, mode: delivery.mode, buildTag: toVersion === null ? buildTag : 0, toVersion, basis, secondApproval: draft.secondApproval, approvers,
     remarks: [...draft.remarks, ...new Set(draft.groups.flatMap(({ changes }) => [
       ...replacedRemarks(operations, changes), ...(toVersion === null ? respinRemarks(changes) : []),
     ]))],
@@ -102,44 +103,53 @@ export async function releaseAgeDays({ upstream, clock }: EditsPorts, source: Ed
   return times.length === 0 ? null : Math.floor((clock.now().getTime() - Math.min(...times)) / dayMs);
 }
 
+/** Who else may approve what a draft adds; nobody where it adds no dependency. */
+export const approversOf = async ({ database: { prisma } }: EditsPorts, { source, draft }: Drafted, asker: string | undefined): Promise<string[]> =>
+  (draft.secondApproval ? otherMaintainers(prisma, source.project, personOf(asker)) : []);
+
 /**
- * Who said yes. @shape typedFor: what has to be typed for an added dependency
- * @errors FARM_EDIT_APPROVAL where a dependency is added and it was not typed
+ * Who said yes. An added dependency waits for another maintainer; where there is none the requester types the release.
+ * @shape typedFor: what has to be typed @errors FARM_EDIT_APPROVAL where it had to be typed and was not
  */
 export function approvalsOf(
   { by, selfApproval = '' }: Pick<EditRequest, 'by' | 'selfApproval'>, { source: { project, version }, draft }: Drafted,
-  { at, typedFor = `${project}==${version}` }: { at: string; typedFor?: string },
+  { at, approvers, typedFor = `${project}==${version}` }: { at: string; approvers: readonly string[]; typedFor?: string },
 ): EditApproval[] {
   const own: EditApproval = { by, at, kind: 'edit', self: true };
-  if (!draft.secondApproval) return [own];
+  if (!draft.secondApproval || approvers.length > 0) return [own];
   if (selfApproval.replaceAll(/\s/g, '') !== typedFor.replaceAll(/\s/g, '')) fail('FARM_EDIT_APPROVAL', 'publish', { project, version });
   return [own, { by, at, kind: 'added-dependency', self: true }];
 }
 
 /** An edit that somebody said yes to. */
 export interface NewEdit extends Omit<Drafted, 'draft'> {
-  readonly draft: Pick<Draft, 'groups'>;
+  readonly draft: Pick<Draft, 'groups' | 'secondApproval'>;
   readonly request: Pick<EditRequest, 'basis' | 'why' | 'by' | 'acceptConflict'>;
   readonly approvals: readonly EditApproval[];
+  /** Who asked, as `personOf` says it. */
+  readonly person: string;
   readonly now: Date;
   readonly batchId?: string;
   /** What resolvers said of it already; null where nobody asked. */
   readonly resolution?: readonly Resolution[] | null;
 }
 
+const openStates = ['running', 'awaiting-approval'];
+
 /** One edit of a release at a time, made for the files that its preview showed. @errors FARM_EDIT_RUNNING, FARM_EDIT_STALE */
 export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdit): Promise<string> {
   const { request, draft, approvals, source: { project, version } } = wanted;
   await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`edit ${project} ${version}`}, 0))`;
-  const open = await tx.edit.findFirst({ where: { project, version, state: 'running' } });
+  const open = await tx.edit.findFirst({ where: { project, version, state: { in: openStates } } });
   if (open) fail('FARM_EDIT_RUNNING', 'publish', { project, version, edit: open.id });
   const { basis, buildTag, nextPost } = await readRelease(tx, project, version);
   const postTaken = wanted.toVersion !== null && (nextPost !== wanted.toVersion
-    || await tx.edit.findFirst({ where: { project, toVersion: wanted.toVersion, state: 'running' } }) !== null);
+    || await tx.edit.findFirst({ where: { project, toVersion: wanted.toVersion, state: { in: openStates } } }) !== null);
   if (basis !== request.basis || postTaken) fail('FARM_EDIT_STALE', 'publish', { project, version });
+  const waits = draft.secondApproval && !approvals.some(({ kind }) => kind === 'added-dependency');
   const edit = await tx.edit.create({
     data: {
-      id: randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
+      state: waits ? 'awaiting-approval' : 'running', requesterId: wanted.person, id: randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
       requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag: wanted.toVersion === null ? buildTag : 0, builder,
       basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
       acceptedConflict: request.acceptConflict ?? false, ...(wanted.resolution ? { resolution: asJson(wanted.resolution) } : {}),

@@ -4,7 +4,8 @@ import { fail, failure } from '../domain/failure.ts';
 import type { Edits } from '../edit-ports.ts';
 import { previewChecks, type Judge } from './edits-check.ts';
 import { previewBatch, recordBatch } from './edits-batch.ts';
-import { approvalsOf, drafted, previewOf, recordEdit, releaseAgeDays, type EditsPorts } from './edits-request.ts';
+import { approveEdit, otherMaintainers, personOf, refuseEdit } from './edits-approval.ts';
+import { approvalsOf, approversOf, drafted, previewOf, recordEdit, releaseAgeDays, type EditsPorts } from './edits-request.ts';
 import type { Edit, EditWheel } from './prisma/client/client.ts';
 import { asJson } from './prisma/database.ts';
 import { asFailure } from './prisma/rows.ts';
@@ -18,12 +19,12 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
   const { prisma } = ports.database;
   const checks = previewChecks(ports, judge);
   return {
-    async preview(request) {
+    async preview(request, asker) {
       const made = await drafted(ports, request);
-      return previewOf(made, await releaseAgeDays(ports, made.source));
+      return previewOf(made, { ageDays: await releaseAgeDays(ports, made.source), approvers: await approversOf(ports, made, asker) });
     },
     check: (request) => checks.check(request),
-    async start(request) {
+    async start(request, asker) {
       const made = await drafted(ports, request);
       const resolution = checks.known(made);
       const conflicts = resolution?.filter(({ state }) => state === 'conflict') ?? [];
@@ -31,32 +32,47 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
         fail('FARM_EDIT_CONFLICT', 'publish', { targets: conflicts.map(({ target }) => target).join(', '), why: conflicts[0].says });
       }
       const now = ports.clock.now();
-      const approvals = approvalsOf(request, made, { at: now.toISOString() });
-      const id = await prisma.$transaction((tx) => recordEdit(tx, ports, { ...made, request, approvals, now, resolution: resolution?.length ? resolution : null }));
-      await startWorkflow(ports, id);
+      const approvals = approvalsOf(request, made, { at: now.toISOString(), approvers: await approversOf(ports, made, asker) });
+      const wanted = { ...made, request, approvals, now, person: personOf(asker), resolution: resolution?.length ? resolution : null };
+      const id = await prisma.$transaction((tx) => recordEdit(tx, ports, wanted));
+      await startRunning(ports, [id]);
       return view(ports, id);
     },
-    previewBatch: (request) => previewBatch(ports, request),
-    async startBatch(request) {
-      const ids = await recordBatch(ports, request);
-      for (const id of ids) await startWorkflow(ports, id);
+    async approve(id, request, asker) {
+      await startRunning(ports, await approveEdit(ports, id, { request, asker }));
+      return view(ports, id);
+    },
+    async refuse(id, request) {
+      await refuseEdit(ports, id, request);
+      return view(ports, id);
+    },
+    previewBatch: (request, asker) => previewBatch(ports, request, asker),
+    async startBatch(request, asker) {
+      const ids = await recordBatch(ports, request, asker);
+      await startRunning(ports, ids);
       return Promise.all(ids.map((id) => view(ports, id)));
     },
     view: (id) => view(ports, id),
     async newest(limit) {
       const rows = await prisma.edit.findMany({ orderBy: { startedAt: 'desc' }, take: limit, include: { wheels: true } });
-      return rows.map((row) => viewOf(ports, row));
+      return Promise.all(rows.map((row) => viewOf(ports, row)));
     },
     async cancel(id, by) {
       const edit = await prisma.edit.findUnique({ where: { id } });
       if (!edit) return fail('FARM_NOT_FOUND', 'publish', { thing: `edit ${id}` });
       const cancelled = failure('FARM_CANCELLED', 'publish', { who: by });
-      await prisma.edit.updateMany({ where: { id, state: 'running' }, data: { failure: asJson(cancelled) } });
+      await prisma.edit.updateMany({ where: { id, state: { in: ['running', 'awaiting-approval'] } }, data: { failure: asJson(cancelled) } });
       if (edit.workflowStartedAt) await ports.workflows.cancelEdit(id);
       else await ports.records.end(id, 'cancelled');
     },
     sweep: () => sweep(ports),
   };
+}
+
+/** Starts the edits that wait for nobody. */
+async function startRunning(ports: EditsPorts, ids: readonly string[]): Promise<void> {
+  const rows = await ports.database.prisma.edit.findMany({ where: { id: { in: [...ids] }, state: 'running' }, select: { id: true } });
+  for (const { id } of rows) await startWorkflow(ports, id);
 }
 
 /** Where Temporal does not answer, the row stays and the sweeper tries again. */
@@ -89,11 +105,12 @@ async function view(ports: EditsPorts, id: string): Promise<EditView> {
   return viewOf(ports, row ?? fail('FARM_NOT_FOUND', 'publish', { thing: `edit ${id}` }));
 }
 
-function viewOf({ index }: EditsPorts, row: Edit & { readonly wheels: readonly EditWheel[] }): EditView {
+async function viewOf({ index, database }: EditsPorts, row: Edit & { readonly wheels: readonly EditWheel[] }): Promise<EditView> {
   const { id, project, version, mode, buildTag, state, why, requestedBy } = row;
   return {
     id, project, version, mode, buildTag, state, why, requestedBy, index, toVersion: row.toVersion, acceptedConflict: row.acceptedConflict,
     resolution: (row.resolution ?? []) as EditView['resolution'], undoes: row.undoes, batchId: row.batchId,
+    approvers: row.state === 'awaiting-approval' ? await otherMaintainers(database.prisma, project, row.requesterId) : [],
     approvals: row.approvals as unknown as EditView['approvals'], groups: row.groups as unknown as EditView['groups'],
     files: row.wheels.toSorted((a, b) => (a.filename < b.filename ? -1 : 1)).map((wheel) => ({
       filename: wheel.filename, sha256: wheel.sha256, bytes: Number(wheel.bytes), storedBytes: wheel.ownBytes,

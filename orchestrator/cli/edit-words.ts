@@ -13,9 +13,17 @@ export function previewLines(preview: EditPreview): string[] {
     ...preview.remarks.map((remark) => `Note: ${remark}`), '',
     'Who will see it:', ...reachLines(preview), '',
     'Files:', ...files.map(({ filename, bytes, storedBytes }) => `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`), '',
-    ...(preview.secondApproval ? ['It adds a dependency: that needs an approval of its own.', ''] : []),
+    ...addedLines(preview, ['']),
   ].map(printable);
 }
+
+/** Who has to say yes to an added dependency. */
+const addedLines = ({ secondApproval, approvers }: Pick<EditPreview, 'secondApproval' | 'approvers'>, more: string[] = []): string[] =>
+  (!secondApproval ? [] : [
+    approvers.length > 0 ? `It adds a dependency: it waits until another maintainer approves it (${approvers.join(', ')}).`
+      : 'It adds a dependency: that needs an approval of its own. The project has no other maintainer here, so the same person approves it, and the attestation says so.',
+    ...more,
+  ]);
 
 const asWhat = ({ toVersion, buildTag }: Pick<EditPreview, 'toVersion' | 'buildTag'>): string =>
   (toVersion === null ? `with build tag ${buildTag}` : `as ${toVersion}`);
@@ -25,10 +33,10 @@ export function batchLines({ selector, releases, unchanged, refused }: EditBatch
   const newest = releases.at(-1);
   return [
     `${selector}: ${releases.length} release${releases.length === 1 ? '' : 's'} to edit`, '',
-    ...releases.flatMap(({ groups, remarks, secondApproval, ...release }) => [
+    ...releases.flatMap(({ groups, remarks, secondApproval, approvers, ...release }) => [
       `${release.project} ${release.version}: ${release.files.length} wheel${release.files.length === 1 ? '' : 's'} ${asWhat(release)}`,
       ...groups.flatMap(groupLines), ...remarks.map((remark) => `Note: ${remark}`),
-      ...(secondApproval ? ['It adds a dependency: that needs an approval of its own.'] : []),
+      ...addedLines({ secondApproval, approvers }),
     ]),
     ...(unchanged.length === 0 ? [] : [`Says it already: ${unchanged.join(', ')}`]),
     ...refused.map(({ what, failure }) => `Cannot be edited so: ${what}: ${failure.message}`),
@@ -54,6 +62,10 @@ function reachLines({ reach }: EditPreview): string[] {
 /** The last page of an edit: how long, how big, lines to paste. */
 export function editedLines(edit: EditView): string[] {
   const { project, version, files, index, state } = edit;
+  if (state === 'awaiting-approval') {
+    return [`Edit ${edit.id} of ${project} ${version} waits for another maintainer${edit.approvers.length > 0 ? `: ${edit.approvers.join(', ')}` : ''}.`,
+      `  On its page, or at the farm's machine: ./farm edit --approve ${edit.id}`].map(printable);
+  }
   if (state !== 'published') return [`Edit ${edit.id} of ${project} ${version} was ${state}; the release is as it was.`];
   const took = duration(Date.parse(edit.endedAt ?? edit.startedAt) - Date.parse(edit.startedAt));
   const stored = files.reduce((sum, file) => sum + file.storedBytes, 0);

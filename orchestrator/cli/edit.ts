@@ -22,9 +22,11 @@ export const command: Command = {
     '  --by NAME                  who; your user name when absent',
     '  --undo ID                  takes a published edit back, by another edit; ./farm history NAME shows ids',
     '  --cancel ID                ends an edit that is not being published yet',
+    '  --approve ID               says yes to an edit of somebody else that adds a dependency; --refuse ID says no (--why)',
     '  --mode respin|post         the same version with a build tag; or a post-release, for installed environments and',
     '                             other indexes: its wheels only, the sdist stays',
-    '  --approve-added NAME==VERSION  approves an added dependency yourself; recorded as such',
+    '  --approve-added NAME==VERSION  approves an added dependency yourself, where the project has no other maintainer;',
+    '                             recorded as such. Where it has one, the edit waits for them (exit status 3)',
     '  --accept-conflict          delivers it although stock resolvers refuse the release with it',
     '  --preview                  shows what would be, and ends',
     '  --yes                      does not ask',
@@ -39,16 +41,26 @@ export const command: Command = {
       context.out.write(`Edit ${asked.cancel} is being cancelled.\n`);
       return 0;
     }
-    const started = asked.several ? await startSeveral(context, client, asked) : await startOne(context, client, asked);
+    if (asked.refuse !== null) {
+      const { project, version } = await client.post<EditView>(`/edits/${encodeURIComponent(asked.refuse)}/refuse`, { by: asked.by, why: asked.why });
+      context.out.write(`Edit ${asked.refuse} was refused; ${project} ${version} is as it was.\n`);
+      return 0;
+    }
+    const started = asked.approve !== null ? [await approved(client, asked, asked.approve)] : asked.several ? await startSeveral(context, client, asked) : await startOne(context, client, asked);
     const ended: EditView[] = [];
     for (const edit of started) ended.push(await follow(client, edit));
     for (const edit of ended.filter(({ failure: wrong }) => wrong === null)) context.out.write(`${editedLines(edit).join('\n')}\n`);
     if (asked.json) for (const edit of ended) context.out.write(`${JSON.stringify(edit)}\n`);
     const broken = ended.find(({ failure: wrong }) => wrong !== null);
     if (broken) throw new FarmError(broken.failure as Failure);
+    if (ended.some(({ state }) => state === 'awaiting-approval')) return 3;
     return ended.every(({ state }) => state === 'published') ? 0 : 1;
   },
 };
+
+/** The yes to an edit that waits. With the farm's own token this is whoever is at its machine. */
+const approved = (client: ApiClient, { by, approveAdded }: Asked, id: string): Promise<EditView> =>
+  client.post<EditView>(`/edits/${encodeURIComponent(id)}/approve`, { by, ...(approveAdded === null ? {} : { selfApproval: approveAdded }) });
 
 /** Shows the preview of one release and starts the edit after a yes; none where only the preview was asked for. */
 async function startOne(context: Context, client: ApiClient, asked: Asked): Promise<EditView[]> {
@@ -62,7 +74,8 @@ async function startOne(context: Context, client: ApiClient, asked: Asked): Prom
     throw new FarmError(failure('FARM_EDIT_CONFLICT', 'publish', { targets, why: conflict.says }));
   }
   if (asked.previewOnly) return [];
-  const selfApproval = await confirmed(context, { secondApproval: preview.secondApproval, typed: `${preview.project}==${preview.version}` }, asked);
+  const { secondApproval, approvers } = preview;
+  const selfApproval = await confirmed(context, { secondApproval, approvers, typed: `${preview.project}==${preview.version}` }, asked);
   const { basis } = preview;
   return [await client.post<EditView>('/edits', {
     ...asked.request, basis, why: asked.why, by: asked.by, acceptConflict: asked.acceptConflict, ...(selfApproval === null ? {} : { selfApproval }),
@@ -76,8 +89,9 @@ async function startSeveral(context: Context, client: ApiClient, asked: Asked): 
   const [refused] = preview.refused;
   if (refused) throw new FarmError(refused.failure as Failure);
   if (asked.previewOnly || preview.releases.length === 0) return [];
-  const secondApproval = preview.releases.some((one) => one.secondApproval);
-  const selfApproval = await confirmed(context, { secondApproval, typed: preview.selector }, asked);
+  const adding = preview.releases.filter((one) => one.secondApproval);
+  const approvers = adding[0]?.approvers ?? [];
+  const selfApproval = await confirmed(context, { secondApproval: adding.length > 0, approvers, typed: preview.selector }, asked);
   return client.post<EditView[]>('/edit-batches', {
     ...asked.request, bases: Object.fromEntries(preview.releases.map(({ version, basis }) => [version, basis])), why: asked.why, by: asked.by,
     acceptConflict: asked.acceptConflict, ...(selfApproval === null ? {} : { selfApproval }),
@@ -93,6 +107,8 @@ interface Asked {
   /** `what` names releases by bounds. */
   readonly several: boolean;
   readonly cancel: string | null;
+  readonly approve: string | null;
+  readonly refuse: string | null;
   readonly acceptConflict: boolean;
   readonly yes: boolean;
   readonly json: boolean;
@@ -103,34 +119,35 @@ function readAsked(argv: readonly string[]): Asked {
   const { values, positionals } = readArguments(argv, {
     set: { type: 'string', multiple: true }, remove: { type: 'string', multiple: true }, bound: { type: 'string', multiple: true },
     mode: { type: 'string' }, why: { type: 'string' }, by: { type: 'string' }, 'approve-added': { type: 'string' },
-    'accept-conflict': { type: 'boolean' }, undo: { type: 'string' }, cancel: { type: 'string' },
+    'accept-conflict': { type: 'boolean' }, undo: { type: 'string' }, cancel: { type: 'string' }, approve: { type: 'string' }, refuse: { type: 'string' },
     preview: { type: 'boolean' }, yes: { type: 'boolean' }, json: { type: 'boolean' },
   });
-  const { undo, cancel } = values;
-  const [what = undo === undefined && cancel === undefined ? '' : ' ', ...more] = positionals;
+  const { undo, cancel, approve, refuse } = values;
+  const ofOther = cancel !== undefined || approve !== undefined || refuse !== undefined;
+  const [what = undo === undefined && !ofOther ? '' : ' ', ...more] = positionals;
   if (!what || more.length > 0) throw wrongUse(what ? `one release at a time, not also ${more.join(' ')}` : 'say which release to edit');
   const { set = [], remove = [], bound = [], why = '' } = values;
-  if (set.length + remove.length + bound.length === 0 && undo === undefined && cancel === undefined) throw wrongUse('say what to change, with --set, --bound or --remove');
-  if (why.trim() === '' && !values.preview && cancel === undefined) throw wrongUse('say why, with --why; it is attested');
+  if (set.length + remove.length + bound.length === 0 && undo === undefined && !ofOther) throw wrongUse('say what to change, with --set, --bound or --remove');
+  if (why.trim() === '' && !values.preview && (!ofOther || refuse !== undefined)) throw wrongUse('say why, with --why; it is attested');
   return {
     request: { what: what.trim(), mode: values.mode ?? 'respin', set, remove, bound, ...(undo === undefined ? {} : { undo }) },
-    several: undo === undefined && !/^[^=<>!~]*==[^*,]*$/.test(what), cancel: cancel ?? null, acceptConflict: values['accept-conflict'] ?? false, why, by: values.by ?? userInfo().username,
+    several: undo === undefined && !/^[^=<>!~]*==[^*,]*$/.test(what), cancel: cancel ?? null, approve: approve ?? null, refuse: refuse ?? null, acceptConflict: values['accept-conflict'] ?? false, why, by: values.by ?? userInfo().username,
     approveAdded: values['approve-added'] ?? null, previewOnly: values.preview ?? false, yes: values.yes ?? false, json: values.json ?? false,
   };
 }
 
 /**
- * Asks for a yes; for an added dependency also for the release's name.
+ * Asks for a yes; for an added dependency that nobody else can approve also for the release's name.
  * @returns the name as it was typed; null where nothing needs it
  * @errors FARM_EDIT_NOT_CONFIRMED
  */
 async function confirmed(
-  context: Context, { secondApproval, typed }: { secondApproval: boolean; typed: string }, asked: Asked,
+  context: Context, { secondApproval, approvers, typed }: { secondApproval: boolean; approvers: readonly string[]; typed: string }, asked: Asked,
 ): Promise<string | null> {
   const ask = asker(context);
   try {
     if (!asked.yes && await ask('Deliver this edit? Type yes: ') !== 'yes') throw notConfirmed();
-    if (!secondApproval) return null;
+    if (!secondApproval || approvers.length > 0) return null;
     // `--yes` alone does not add a dependency: without a typed name the farm refuses.
     if (asked.approveAdded !== null || asked.yes) return asked.approveAdded ?? '';
     return await ask(`It adds a dependency. To approve that yourself, type ${typed}: `);

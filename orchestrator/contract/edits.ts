@@ -10,11 +10,14 @@
  *   GET    /api/edits?limit=        EditView[] newest first
  *   GET    /api/edits/:id           EditView
  *   POST   /api/edits/:id/cancel    {by} -> 202
+ *   POST   /api/edits/:id/approve   {by} -> EditView: the yes of a second maintainer to an added dependency
+ *   POST   /api/edits/:id/refuse    {by, why} -> EditView: its no
  */
 import { Type, type Static } from 'typebox';
 import { FailureShape } from './worker.ts';
 
 const Text = Type.Union([Type.String(), Type.Null()]);
+const By = Type.String({ minLength: 1, maxLength: 80 });
 const Operations = Type.Array(Type.String({ maxLength: 20_000 }), { maxItems: 50 });
 
 export const EditPreviewRequest = Type.Object({
@@ -32,8 +35,8 @@ export type EditPreviewRequest = Static<typeof EditPreviewRequest>;
 
 const Asked = {
   why: Type.String({ minLength: 1, maxLength: 2_000, pattern: '\\S' }),
-  by: Type.String({ minLength: 1, maxLength: 80 }),
-  /** The release or the selector, typed: approves an added dependency by the requester. */
+  by: By,
+  /** The release or the selector, typed: approves an added dependency by the requester, where nobody else can. */
   selfApproval: Type.Optional(Type.String({ maxLength: 300 })),
   /** Deliver it although resolvers refuse the release with it. */
   acceptConflict: Type.Optional(Type.Boolean()),
@@ -69,13 +72,15 @@ export const EditPreview = Type.Object({
   remarks: Type.Array(Type.String()),
   /** True where a dependency is added: the edit needs an approval of its own. */
   secondApproval: Type.Boolean(),
+  /** Who else may give that approval; where there is nobody, the requester types the release. */
+  approvers: Type.Array(Type.String()),
   basis: Type.String(),
 });
 export type EditPreview = Static<typeof EditPreview>;
 
 export const EditView = Type.Object({
   id: Type.String(), project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(), toVersion: Text,
-  /** running | published | failed | cancelled */
+  /** awaiting-approval | running | published | failed | cancelled | refused */
   state: Type.String(),
   why: Type.String(), requestedBy: Type.String(),
   approvals: Type.Array(Type.Object({ by: Type.String(), at: Type.String(), kind: Type.String(), self: Type.Boolean() })),
@@ -87,6 +92,8 @@ export const EditView = Type.Object({
   /** What stock resolvers said of it, for each Python and platform; state resolved | conflict | not done. */
   resolution: Type.Array(Type.Object({ target: Type.String(), state: Type.String(), says: Type.String() })),
   acceptedConflict: Type.Boolean(),
+  /** Who may say yes or no to an edit that is `awaiting-approval`; of any other nobody. */
+  approvers: Type.Array(Type.String()),
   /** The edit that this one takes back. */
   undoes: Text,
   /** Edits that were asked for together have the same. */
@@ -114,3 +121,12 @@ export const EditBatchRequest = Type.Object({
   bases: Type.Record(Type.String({ maxLength: 100 }), Type.String({ pattern: '^[0-9a-f]{64}$' })),
 });
 export type EditBatchRequest = Static<typeof EditBatchRequest>;
+
+export const EditApproveRequest = Type.Object({
+  by: By,
+  /** The release, typed: where there is no other maintainer any more, the requester may approve it so. */
+  selfApproval: Type.Optional(Type.String({ maxLength: 300 })),
+});
+export type EditApproveRequest = Static<typeof EditApproveRequest>;
+export const EditRefuseRequest = Type.Object({ by: By, why: Asked.why });
+export type EditRefuseRequest = Static<typeof EditRefuseRequest>;

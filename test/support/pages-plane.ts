@@ -29,7 +29,7 @@ export interface PagesPlane {
 const cookie = 'farm_test';
 
 const unknown = async (): Promise<never> => fail('FARM_NOT_FOUND', 'plan', { thing: 'edit' });
-const noEdits: Edits = { preview: unknown, check: unknown, previewBatch: unknown, startBatch: unknown, start: unknown, view: unknown, newest: async () => [], cancel: unknown };
+const noEdits: Edits = { preview: unknown, check: unknown, previewBatch: unknown, startBatch: unknown, start: unknown, approve: unknown, refuse: unknown, view: unknown, newest: async () => [], cancel: unknown };
 
 /** Builds the dashboard into a folder of its own and serves it with everything behind it. */
 export async function startPagesPlane(): Promise<PagesPlane> {

@@ -47,7 +47,7 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
     async end(editId, state, failure) {
       await prisma.$transaction(async (tx) => {
         const moved = await tx.edit.updateMany({
-          where: { id: editId, state: 'running' },
+          where: { id: editId, state: state === 'cancelled' ? { in: ['running', 'awaiting-approval'] } : 'running' },
           data: {
             state, endedAt: new Date(), ...(failure ? { failure: asJson(failure) } : {}),
             // A cancel that came too late stands there until now.

@@ -7,7 +7,7 @@ const file = {
   filename: 'a-1.0-1-py3-none-any.whl', bytes: 12_000_000, storedBytes: 20_000, original: 'a-1.0-py3-none-any.whl', originalSha256: 'ab'.repeat(32),
 };
 const preview: EditPreview = {
-  project: 'a', version: '1.0', mode: 'respin', buildTag: 1, toVersion: null, files: [file], remarks: ['look at this'], secondApproval: false, basis: '',
+  project: 'a', version: '1.0', mode: 'respin', buildTag: 1, toVersion: null, files: [file], remarks: ['look at this'], secondApproval: false, approvers: [], basis: '',
   groups: [{ filenames: [file.original], changes: [change] }],
   reach: [
     { form: 'a', kind: 'requirement', sees: true, chosen: '1.0', why: 'a fresh install takes build 1' },
@@ -15,7 +15,7 @@ const preview: EditPreview = {
   ],
 };
 const edit: EditView = {
-  id: 'e1', project: 'a', version: '1.0', mode: 'respin', buildTag: 1, state: 'published', why: 'so', requestedBy: 'me', approvals: [],
+  id: 'e1', project: 'a', version: '1.0', mode: 'respin', buildTag: 1, state: 'published', why: 'so', requestedBy: 'me', approvals: [], approvers: [],
   groups: preview.groups, files: [{ ...file, sha256: 'cd'.repeat(32) }], failure: null,
   startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:02.000Z', resolution: [], acceptedConflict: false, toVersion: null, undoes: null, batchId: null, index: 'http://127.0.0.1:1/simple/',
 };
@@ -35,7 +35,14 @@ describe('previewLines', () => {
     const lines = previewLines({ ...preview, secondApproval: true, groups: [...preview.groups, { filenames: ['b.whl', 'c.whl'], changes: [] }] });
     expect(lines).toContain('In a-1.0-py3-none-any.whl:');
     expect(lines.slice(lines.indexOf('In b.whl, c.whl:'))[1]).toBe('  (says it already)');
-    expect(lines).toContain('It adds a dependency: that needs an approval of its own.');
+    expect(lines).toContain('It adds a dependency: that needs an approval of its own. The project has no other maintainer here, so the same person approves it, and the attestation says so.');
+    expect(previewLines({ ...preview, secondApproval: true, approvers: ['ann', 'bob'] }))
+      .toContain('It adds a dependency: it waits until another maintainer approves it (ann, bob).');
+  });
+
+  it('says who an edit waits for', () => {
+    expect(editedLines({ ...edit, state: 'awaiting-approval', approvers: ['ann'], endedAt: null })).toEqual([
+      'Edit e1 of a 1.0 waits for another maintainer: ann.', "  On its page, or at the farm's machine: ./farm edit --approve e1"]);
   });
 });
 
