@@ -48,7 +48,13 @@ def patch_include(module, told):
 def patch_struct(module, told):
     """struct.calcsize('P') is how projects ask for the pointer's size; every other format packs as it did."""
     real = module.calcsize
-    module.calcsize = lambda form: told["bits"] // 8 if form in ("P", b"P") else real(form)
+
+    def calcsize(form):
+        # ctypes compares it with the pointers of the machine that it runs on, and does not load where they differ.
+        asked = form in ("P", b"P") and sys._getframe(1).f_globals.get("__name__") != "ctypes"
+        return told["bits"] // 8 if asked else real(form)
+
+    module.calcsize = calcsize
 
 
 class AfterImport:
