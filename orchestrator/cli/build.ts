@@ -21,7 +21,7 @@ export const command: Command = {
     '  --targets GLOB  these targets instead, for example "cp313-*" or cp311-manylinux_aarch64; "*" is the whole grid',
     '  --recipe FILE   a recipe (TOML or JSON) over the project’s own options; docs/project-options.md',
     '  --with-deps     build requirements that have no wheel are built first',
-    '  --json          the last line is one object {project, version, index, cells: […]}',
+    '  --json          the last line is one object {id, project, version, index, cells: […]}',
     '  --again         build failed cells again, also those whose failure was the project’s',
   ],
   async act(context, argv) {

@@ -7,7 +7,7 @@ import { duration, size } from './table.ts';
 /** The one object of `--json`, on the last line. */
 export function jsonResult(view: BuildView): unknown {
   return {
-    project: view.project, version: view.version, index: view.index,
+    id: view.id, project: view.project, version: view.version, index: view.index,
     cells: view.cells.map((cell) => ({
       target: cell.target, state: cell.state, tested: cell.tested, wheel: cell.wheel,
       failure: cell.failure ?? cell.testFailure,

@@ -76,7 +76,8 @@ async function writeReadme(): Promise<void> {
     '# Benchmarks', '',
     'Written by `main.ts` from `results/*.json`; do not edit. `npm run bench` lists the cases, `npm run bench -- '
       + 'NAME` runs one.',
-    'Both sides of a ratio are measured in one execution; a range is over the rounds of that execution.', '', '',
+    'Both sides of a ratio are measured in one execution; a range is over the rounds of that execution.',
+    'Real projects on every platform: [results/corpus.md](results/corpus.md), by `npm run corpus`.', '', '',
   ].join('\n');
   await writeFile(join(folder, 'README.md'), head + parts.join('\n'));
 }

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { BuildView } from '../../orchestrator/contract/api.ts';
+import { cellsOf, scoreOf } from '../bench/corpus/score.ts';
+import { corpusPage } from '../bench/corpus/table.ts';
 import { apiOf, ended, homeTarget, sendFile } from '../support/build.ts';
 import { run } from '../support/clients-run.ts';
 import { sharedFarm, type TestFarm } from '../support/farm.ts';
@@ -42,6 +44,17 @@ describe('real projects of the index', () => {
     const view = await build(what);
     expect(view.state, JSON.stringify(view.cells.map((cell) => cell.failure ?? cell.testFailure))).toBe('succeeded');
     expect(states(view)).toEqual(['succeeded no-runner', 'succeeded passed']);
+    // The short form of `npm run corpus`: the same judgement and page, of a build that is here anyway.
+    const [project = '', version = ''] = what.split('==');
+    const result = {
+      project, version, shape: 'as built by this test', at: view.startedAt, farm: 'this checkout', recipe: null,
+      cells: cellsOf(view, view.cells.map(({ target }) => target)),
+    };
+    expect(scoreOf([result])).toMatchObject({ linux: { had: 8, of: 8 }, tested: 6, audited: 2, windows: { had: 0, of: 0 } });
+    const page = corpusPage([result], [result]);
+    expect(page).toMatch(/\| Linux \| 8 of 8 \| 100 % \| at least 80 % \| yes \|/);
+    expect(page).toMatch(new RegExp(`\\| ${project} ${version} \\| \\d`));
+    expect(page).not.toContain('Cells without a wheel');
   });
 
   it('builds charset-normalizer once: without the wish for mypyc it is pure, as one of its wheels upstream is', async () => {

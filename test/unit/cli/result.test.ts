@@ -74,7 +74,7 @@ describe('the result page', () => {
 
   it('is one object for machines', () => {
     expect(jsonResult(view())).toEqual({
-      project: 'demo', version: '1.0', index: 'http://127.0.0.1:1/simple/',
+      id: view().id, project: 'demo', version: '1.0', index: 'http://127.0.0.1:1/simple/',
       cells: [
         { target: 'cp313-manylinux_x86_64', state: 'succeeded', tested: 'passed', wheel: 'demo-1.0-cp313-manylinux_x86_64.whl', failure: null },
         { target: 'cp313-manylinux_armv7l', state: 'failed', tested: null, wheel: null, failure: failed.failure },
