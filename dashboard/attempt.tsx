@@ -57,7 +57,7 @@ function Shown({ page, link, lines }: { page: AttemptPage; link: ReactElement; l
         <Section title="Inputs"><Inputs page={page} /></Section>
       </div>
       {page.wheel ? <Section title="Result"><Result page={page} /></Section> : null}
-      {page.project ? <Section title="Next"><RebuildButton project={page.project} version={page.version} targets={[attempt.target]} origin="index" /></Section> : null}
+      {page.project ? <Section title="Next"><RebuildButton project={page.project} buildId={attempt.buildId} targets={[attempt.target]} /></Section> : null}
       {page.image && page.source ? <Section title="Open it without a farm"><OpenIt page={page} /></Section> : null}
       {page.others.length > 1 ? (
         <Section title="All attempts at this cell">

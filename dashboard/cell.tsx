@@ -10,7 +10,7 @@ import { State, stateWords, testedWords } from './states.tsx';
 import { filePath, verifyLines } from './verify.ts';
 
 /** One cell: what it is, why, and everything that it left. */
-export default function CellDrawer({ project, cell, origin, close }: { project: string; cell: Cell; origin: string; close: () => void }): ReactElement {
+export default function CellDrawer({ project, cell, close }: { project: string; cell: Cell; close: () => void }): ReactElement {
   const { value, refused } = useLoaded(`${cell.buildId} ${cell.target} ${cell.state} ${cell.tested ?? ''}`, () =>
     answerOf(client.GET('/api/builds/{id}', { params: { path: { id: cell.buildId } } })));
   const view = value?.cells.find(({ target }) => target === cell.target);
@@ -22,7 +22,7 @@ export default function CellDrawer({ project, cell, origin, close }: { project: 
       <Refusal refused={refused} />
       {view && value ? <Details build={value} cell={view} /> : refused ? null : <Waiting rows={5} />}
       {value && !view ? <p>This cell was built under another plan of the release; the newest build leaves it out.</p> : null}
-      <RebuildButton project={project} version={cell.version} targets={[cell.target]} origin={origin} />
+      <RebuildButton project={project} buildId={cell.buildId} targets={[cell.target]} />
       <p>{cell.upstream ? 'The upstream index has a wheel for this target, too.' : 'The upstream index has no wheel for this target.'}</p>
     </Dialog>
   );

@@ -3,6 +3,7 @@ import { go, pathOf } from './address.ts';
 import { answerOf, client, Refused, type EditPreview, type EditView } from './client.ts';
 import { useEvery, useLoaded } from './load.ts';
 import { A, Cause, Refusal, Section, Size, Table, Waiting, When } from './parts.tsx';
+import { Approve } from './edit-approval.tsx';
 import { useSession } from './session.tsx';
 import { State } from './states.tsx';
 import { count } from './words.ts';
@@ -123,12 +124,13 @@ function Confirm({ preview, request }: { preview: EditPreview; request: ReturnTy
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refused | null>(null);
   const release = `${preview.project}==${preview.version}`;
+  const alone = preview.secondApproval && preview.approvers.length === 0;
   const confirm = (event: FormEvent): void => {
     event.preventDefault();
     setBusy(true);
     setRefused(null);
     answerOf(client.POST('/api/edits', {
-      body: { ...request, basis: preview.basis, why, by: session.login ?? 'dashboard', ...(preview.secondApproval ? { selfApproval: typed.trim() } : {}) },
+      body: { ...request, basis: preview.basis, why, by: session.login ?? 'dashboard', ...(alone ? { selfApproval: typed.trim() } : {}) },
     })).then((edit) => go(pathOf('edits', edit.id)), (error: unknown) => {
       setRefused(error instanceof Refused ? error : null);
       setBusy(false);
@@ -139,11 +141,11 @@ function Confirm({ preview, request }: { preview: EditPreview; request: ReturnTy
     <Section title="Confirm">
       <form className="start" onSubmit={confirm}>
         <label>Why (recorded and attested)<input required maxLength={2000} value={why} onChange={(event) => setWhy(event.target.value)} /></label>
-        {preview.secondApproval ? (
-          <label>An added dependency needs an approval of its own. Type {release} to approve it yourself; that is recorded and attested.
+        {alone ? (
+          <label>An added dependency needs an approval of its own, and nobody else may give it. Type {release} to approve it yourself; that is recorded and attested.
             <input required value={typed} spellCheck={false} autoComplete="off" onChange={(event) => setTyped(event.target.value)} /></label>
-        ) : null}
-        <button type="submit" className="main" disabled={busy || (preview.secondApproval && typed.trim() !== release)}>{busy ? 'Delivering…' : `Deliver ${count(preview.files.length, 'file')}`}</button>
+        ) : preview.secondApproval ? <p className="note">An added dependency needs the yes of another maintainer: {preview.approvers.join(', ')}. The edit waits for it.</p> : null}
+        <button type="submit" className="main" disabled={busy || (alone && typed.trim() !== release)}>{busy ? 'Delivering…' : preview.secondApproval && !alone ? 'Ask for the approval' : `Deliver ${count(preview.files.length, 'file')}`}</button>
         <Refusal refused={refused} />
       </form>
     </Section>
@@ -153,27 +155,28 @@ function Confirm({ preview, request }: { preview: EditPreview; request: ReturnTy
 /** One edit: its state, approvals and files. */
 export function EditPage({ id }: { id: string }): ReactElement {
   const { value, refused, reload } = useLoaded(`edit ${id}`, () => answerOf(client.GET('/api/edits/{id}', { params: { path: { id } } })));
-  useEvery(700, () => { if (value?.state === 'running') reload(); });
+  useEvery(700, () => { if (value && ['running', 'awaiting-approval'].includes(value.state)) reload(); });
   return (
     <>
       <p className="crumb"><A to="/">Projects</A> {value ? <A to={pathOf('projects', value.project)}>{value.project}</A> : null}</p>
       <h1>{value ? `Edit of ${value.project} ${value.version}` : 'Edit'}</h1>
       <Refusal refused={refused} />
-      {value ? <Edited edit={value} /> : refused ? null : <Waiting />}
+      {value ? <Edited edit={value} reload={reload} /> : refused ? null : <Waiting />}
     </>
   );
 }
 
-function Edited({ edit }: { edit: EditView }): ReactElement {
+function Edited({ edit, reload }: { edit: EditView; reload: () => void }): ReactElement {
   const cancel = (): void => { void answerOf(client.POST('/api/edits/{id}/cancel', { params: { path: { id: edit.id } }, body: { by: 'dashboard' } })).catch(() => undefined); };
   return (
     <>
       <p className="says"><State state={edit.state} /> <When at={edit.endedAt ?? edit.startedAt} />, asked for by {edit.requestedBy}: <q>{edit.why}</q>
-        {edit.state === 'running' ? <> <button type="button" onClick={cancel}>Cancel</button></> : null}</p>
+        {['running', 'awaiting-approval'].includes(edit.state) ? <> <button type="button" onClick={cancel}>Cancel</button></> : null}</p>
       {edit.failure ? <Cause failure={edit.failure} /> : null}
-      <Section title="What changed"><Difference groups={edit.groups} /></Section>
+      {edit.state === 'awaiting-approval' ? <Approve edit={edit} done={reload} /> : null}
+      <Section title={edit.state === 'published' ? 'What changed' : 'What changes'}><Difference groups={edit.groups} /></Section>
       <Section title="Approvals">
-        {edit.approvals.length === 0 ? <p className="quiet">None was needed.</p> : (
+        {edit.approvals.length === 0 ? <p className="quiet">{edit.state === 'awaiting-approval' ? 'None yet.' : 'None was needed.'}</p> : (
           <ul className="plain">{edit.approvals.map((one) => <li key={`${one.by} ${one.at}`}>{one.kind} by {one.by}{one.self ? ', who asked for it' : ''}, <When at={one.at} /></li>)}</ul>
         )}
       </Section>

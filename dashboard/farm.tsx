@@ -1,6 +1,7 @@
 import { useState, type ReactElement } from 'react';
 import { farmUrl, pathOf } from './address.ts';
 import { answerOf, client, type FeedView } from './client.ts';
+import { AnnouncedSection, useAnnounced } from './announced.tsx';
 import { useEvery, useLoaded } from './load.ts';
 import { A, Digest, Ms, Refusal, Section, Size, Table, Took, Waiting, When } from './parts.tsx';
 import { State } from './states.tsx';
@@ -97,7 +98,11 @@ function Entries({ view, older }: { view: FeedView; older: (before: string) => v
 
 function Status(): ReactElement {
   const { value, refused, reload } = useLoaded('status', () => answerOf(client.GET('/api/status')));
-  useEvery(5000, reload);
+  const announced = useAnnounced();
+  useEvery(5000, () => {
+    reload();
+    announced.reload();
+  });
   return (
     <>
       <h1>Status</h1>
@@ -113,6 +118,7 @@ function Status(): ReactElement {
             <p className="quiet">Compare this fingerprint with one that you got another way. A local log makes signatures checkable; it is not public transparency.</p></dd>
         </dl>
       )}
+      <AnnouncedSection value={announced.value} />
     </>
   );
 }

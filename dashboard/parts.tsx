@@ -55,8 +55,8 @@ export function Size({ bytes }: { bytes: number | null }): ReactElement {
 }
 
 /** A digest, short; whole on hover and when copied. */
-export function Digest({ sha256 }: { sha256: string }): ReactElement {
-  return <code className="digest" title={`sha256 ${sha256}`}>{sha256.slice(0, 12)}<Copy text={sha256} label="Copy the digest" small /></code>;
+export function Digest({ sha256, kind = 'sha256' }: { sha256: string; kind?: 'sha256' | 'commit' }): ReactElement {
+  return <code className="digest" title={`${kind} ${sha256}`}>{sha256.slice(0, 12)}<Copy text={sha256} label="Copy the digest" small /></code>;
 }
 
 /** Puts text on the clipboard and says so. */
@@ -133,7 +133,7 @@ export function Table({ label, heads, children }: { label: string; heads: readon
   return (
     <div className="wide" tabIndex={0} role="region" aria-label={label}>
       <table>
-        <thead><tr>{heads.map((head) => <th key={head} scope="col">{head}</th>)}</tr></thead>
+        <thead><tr>{heads.map((head) => (head === '' ? <td key="" /> : <th key={head} scope="col">{head}</th>))}</tr></thead>
         <tbody>{children}</tbody>
       </table>
     </div>

@@ -1,6 +1,7 @@
 import { lazy, Suspense, useCallback, useMemo, useState, type ReactElement } from 'react';
 import { isServed, regressionsOf, stateOf } from '../orchestrator/domain/grid.ts';
 import { farmUrl, pathOf } from './address.ts';
+import { AnnouncedSection, useAnnounced, type Announced } from './announced.tsx';
 import { answerOf, client, type GridRow, type ProjectView } from './client.ts';
 import { cellOf, columnsOf, Grid, linesOf, type Cell, type Line } from './grid.tsx';
 import { LinkState } from './link-state.tsx';
@@ -31,25 +32,30 @@ function withRow(view: ProjectView, { targets, row }: LiveRow): ProjectView {
 export function ProjectPage({ name }: { name: string }): ReactElement {
   const { value, refused, reload, change } = useLoaded(`project ${name}`, () =>
     answerOf(client.GET('/api/projects/{name}', { params: { path: { name } } })));
+  const announced = useAnnounced(name);
   const link = useLive(value ? `api/live?project=${encodeURIComponent(name)}` : null, {
     row: (word: LiveRow) => {
       // A version that is new here has its place in the order of versions, which the farm knows.
       if (value?.rows.some(({ version }) => version === word.row.version)) change((view) => withRow(view, word));
       else reload();
     },
-    reset: reload,
+    announced: () => announced.reload(),
+    reset: () => {
+      reload();
+      announced.reload();
+    },
   });
   return (
     <>
       <p className="crumb"><A to="/">Projects</A></p>
       <header className="title"><h1>{value?.displayName ?? name}</h1><LinkState link={link} /></header>
       <Refusal refused={refused} />
-      {value ? <Shown view={value} /> : refused ? null : <Waiting rows={12} />}
+      {value ? <Shown view={value} announced={announced.value} /> : refused ? null : <Waiting rows={12} />}
     </>
   );
 }
 
-function Shown({ view }: { view: ProjectView }): ReactElement {
+function Shown({ view, announced }: { view: ProjectView; announced: Announced | null }): ReactElement {
   const targets = useMemo(() => columnsOf(view.shapes), [view.shapes]);
   const lines = useMemo(() => linesOf(view.rows, view.shapes), [view.rows, view.shapes]);
   const [cell, setCell] = useState<Cell | null>(null);
@@ -57,15 +63,17 @@ function Shown({ view }: { view: ProjectView }): ReactElement {
   const newest = lines[0];
   const open = useCallback((one: Cell) => { if (one.state !== 'none') setCell(one); }, []);
   const now = cell && lines.find(({ row }) => row.version === cell.version);
-  if (!newest) return <p>No release of this project was planned yet. <code>./farm build {view.name}</code></p>;
+  const wait = <AnnouncedSection value={announced} project={view.name} />;
+  if (!newest) return <>{wait}<p>No release of this project was built yet. {view.held ? 'The next tag that names a version is built by itself; the newest release of the index is built with ' : 'Build its newest release: '}<code>./farm build {view.name}</code></p></>;
   return (
     <>
       <Summary view={view} line={newest} />
       <Regressions lines={lines} open={open} />
+      {wait}
       <Section title="Coverage" beside={<Legend />}>
         <Grid lines={lines} targets={targets} chosen={cell} choose={open}
           chooseColumn={(target) => setChoice({ kind: 'column', target, cells: lines.map((line) => cellOf(line, target)) })}
-          chooseRow={(line) => setChoice({ kind: 'row', version: line.row.version, buildId: line.row.buildId, state: line.row.state, origin: line.row.origin, cells: cellsOf(line) })} />
+          chooseRow={(line) => setChoice({ kind: 'row', version: line.row.version, buildId: line.row.buildId, state: line.row.state, cells: cellsOf(line) })} />
       </Section>
       <Asks view={view} />
       <Section title="Install and show">
@@ -73,7 +81,7 @@ function Shown({ view }: { view: ProjectView }): ReactElement {
         <p><img className="badge" src={`badge/${encodeURIComponent(view.name)}.svg`} alt={`Coverage of ${view.displayName}`} height="20" /></p>
         <Paste label="Badge for a README" text={`[![wheels](${farmUrl()}/badge/${view.name}.svg)](${farmUrl()}${pathOf('projects', view.name)})`} />
       </Section>
-      <Suspense>{cell && now ? <CellDrawer project={view.name} cell={cellOf(now, cell.target)} origin={now.row.origin} close={() => setCell(null)} /> : null}
+      <Suspense>{cell && now ? <CellDrawer project={view.name} cell={cellOf(now, cell.target)} close={() => setCell(null)} /> : null}
       {choice ? <Rebuild project={view.name} choice={choice} close={() => setChoice(null)} /> : null}</Suspense>
     </>
   );

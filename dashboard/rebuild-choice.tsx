@@ -8,6 +8,8 @@ import { count } from './words.ts';
 
 const open = (cell: Cell): boolean => ['failed', 'blocked', 'cancelled'].includes(cell.state);
 
+const targetsOf = (cells: readonly Cell[]): string[] => cells.filter(open).map(({ target }) => target);
+
 /** Rebuild or cancel a release, or rebuild a target in all releases that miss it. */
 export default function Rebuild({ project, choice, close }: { project: string; choice: Choice; close: () => void }): ReactElement {
   return (
@@ -35,7 +37,7 @@ function OneRelease({ project, choice }: { project: string; choice: Extract<Choi
   return (
     <>
       <p>{failed === 0 ? 'Every cell has a wheel, or cannot have one.' : `${count(failed, 'cell')} without a wheel are built again.`}</p>
-      <RebuildButton project={project} version={choice.version} targets={[]} origin={choice.origin} />
+      <RebuildButton project={project} buildId={choice.buildId} targets={failed === 0 ? [] : targetsOf(choice.cells)} />
       {choice.state === 'running' ? (
         <div className="action"><button type="button" onClick={() => void cancel()}>Cancel the build</button><span role="status">{said}</span></div>
       ) : null}
@@ -55,7 +57,7 @@ function OneTarget({ project, choice }: { project: string; choice: Extract<Choic
     try {
       for (const [at, cell] of missing.entries()) {
         setSaid(`${at + 1} of ${missing.length}: ${cell.version}`);
-        await start({ project, version: cell.version, targets: [choice.target], origin: 'index' });
+        await start({ project, buildId: cell.buildId, targets: [choice.target] });
       }
       setSaid(`${count(missing.length, 'build')} started.`);
     } catch (error) {

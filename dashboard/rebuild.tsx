@@ -6,14 +6,15 @@ import { A, Refusal } from './parts.tsx';
 
 /** A row or a column that was chosen. */
 export type Choice =
-  | { readonly kind: 'row'; readonly version: string; readonly buildId: string; readonly state: string; readonly origin: string; readonly cells: readonly Cell[] }
+  | { readonly kind: 'row'; readonly version: string; readonly buildId: string; readonly state: string; readonly cells: readonly Cell[] }
   | { readonly kind: 'column'; readonly target: string; readonly cells: readonly Cell[] };
 
-export interface Order { readonly project: string; readonly version: string; readonly targets: readonly string[]; readonly origin: string }
+/** Cells of the release of a build, to be built again. */
+export interface Order { readonly project: string; readonly buildId: string; readonly targets: readonly string[] }
 
 /** What a build that was asked for answered, in words. */
-export async function start({ project, version, targets }: Order): Promise<string> {
-  const view = await answerOf(client.POST('/api/builds', { body: { what: `${project}==${version}`, targets: [...targets], again: true } }));
+export async function start({ buildId, targets }: Order): Promise<string> {
+  const view = await answerOf(client.POST('/api/builds', { body: { what: '', of: buildId, targets: [...targets], again: true } }));
   return view.started ? 'It is being built; this page moves by itself.' : 'Nothing is to build: what was asked for has a wheel.';
 }
 
@@ -23,9 +24,6 @@ export function RebuildButton(order: Order): ReactElement {
   const [refused, setRefused] = useState<Refused | null>(null);
   const [busy, setBusy] = useState(false);
   const { may, known, login } = useSession();
-  if (order.origin !== 'index') {
-    return <p className="quiet">It was built from a {order.origin} that somebody sent: build it again with <code>./farm build</code>.</p>;
-  }
   if (known && !may('trigger', order.project)) return <p className="quiet">Rebuilding takes the role trigger. {login === null ? <A to="/sign-in">Sign in</A> : null}</p>;
   const act = async (): Promise<void> => {
     setBusy(true);

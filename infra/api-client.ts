@@ -1,10 +1,9 @@
 /**
- * Writes dashboard/openapi.ts, the types of the API's client, from the document that the API serves. `node infra/api-client.ts`
- * A test proves that the file is current.
+ * Writes dashboard/openapi.ts, the types of the API's client, from the document that the API serves: infra/generate.ts and
+ * the gate call it, nothing of it is committed.
  */
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { makeApp, type AppParts } from '../orchestrator/api/app.ts';
 import { accountRoutes } from '../orchestrator/api/routes/accounts.ts';
 import { editRoutes } from '../orchestrator/api/routes/edits.ts';
@@ -58,8 +57,7 @@ interface Schema {
 /** The types of a document, in the form that openapi-fetch reads. Pure. */
 export function clientText({ paths }: OpenApi): string {
   const shown = Object.entries(paths).filter(([path]) => path.startsWith('/api/')).sort(([a], [b]) => (a < b ? -1 : 1));
-  return `// Made by infra/api-client.ts from /api/openapi.json; not to be edited.
-/* oxlint-disable max-lines */
+  return `// Made by infra/generate.ts from /api/openapi.json; not to be edited.
 export interface paths {
 ${shown.map(([path, methods]) => `  ${JSON.stringify(path)}: {
 ${Object.entries(methods).sort(([a], [b]) => (a < b ? -1 : 1)).map(([method, one]) => operationText(method, one)).join('\n')}
@@ -105,7 +103,9 @@ export function typeText(schema: Schema): string {
   return ['string', 'number', 'boolean', 'null'].includes(schema.type ?? '') ? String(schema.type) : 'unknown';
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  await writeFile(clientFile, clientText(await apiDocument()));
-  process.stdout.write(`${clientFile}\n`);
+/** Writes the types where they changed; answers the file. */
+export async function writeApiTypes(): Promise<string> {
+  const text = clientText(await apiDocument());
+  if (await readFile(clientFile, 'utf8').catch(() => '') !== text) await writeFile(clientFile, text);
+  return clientFile;
 }

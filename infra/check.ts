@@ -8,6 +8,7 @@ const bin = (name: string): string => join(root, 'node_modules', '.bin', name);
 interface Gate { readonly name: string; readonly command: string; readonly argv: readonly string[] }
 
 const gates: readonly Gate[] = [
+  { name: 'what is generated', command: process.execPath, argv: [join(root, 'infra', 'generate.ts')] },
   { name: 'types', command: bin('tsc'), argv: ['-p', '.'] },
   { name: 'types of the domain', command: bin('tsc'), argv: ['-p', 'orchestrator/domain'] },
   { name: 'types of the dashboard', command: bin('tsc'), argv: ['-p', 'dashboard'] },

@@ -1,6 +1,7 @@
 /**
- * Makes what is generated: the Prisma client from prisma/schema.prisma. Needs no network; does nothing when the schema
- * and the generator are unchanged (a stamp in the client's folder). `node infra/generate.ts`
+ * Makes what is generated: the Prisma client from prisma/schema.prisma, and the types of the dashboard's client from the
+ * API's own document. Needs no network; the Prisma client stays while the schema and the generator are unchanged (a stamp
+ * in its folder). `node infra/generate.ts`
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -52,4 +53,7 @@ function prismaGenerate(): Promise<void> {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const written = await generateClient();
   process.stdout.write(written ? 'Prisma client generated\n' : 'Prisma client is up to date\n');
+  // After the client: the document is made by an application that imports what was generated.
+  const { writeApiTypes } = await import('./api-client.ts');
+  process.stdout.write(`${await writeApiTypes()}\n`);
 }

@@ -60,6 +60,8 @@ export interface Github {
   releases(fullName: string): Promise<readonly string[]>;
   /** A text file at a ref; null where there is none. @errors as `repository` */
   file(fullName: string, path: string, ref: string): Promise<string | null>;
+  /** Whether the farm's App is installed there: only one who administers a repository can do that. @errors as `repository` */
+  installed(fullName: string): Promise<boolean>;
   /** Login of the one whose token the farm has. @errors FARM_GITHUB_TOKEN where it has none */
   viewer(): Promise<string>;
   /** `admin`, `write`, `read` or `none`: what a person may in a repository. @errors as `repository` */
@@ -97,16 +99,25 @@ export interface Triggers {
   advance(triggerId: string): Promise<'wait' | 'ended'>;
 }
 
+/** Who registers. */
+export interface Registrant {
+  readonly login: string;
+  /** An admin of the farm: may approve a name that is held, and watch names. */
+  readonly admin: boolean;
+  /** Login at GitHub of one who signed in there: the repository is asked what that person may. */
+  readonly person: string | null;
+}
+
 /** Registered repositories and watched names, for the API. */
 export interface Registrations {
   /** Reads repository and index; writes nothing. @errors FARM_REPOSITORY_*, FARM_GITHUB_TOKEN, FARM_PROJECT_UNKNOWN */
-  propose(request: ProposalRequest, actor: string): Promise<Proposal>;
-  /** @errors as `propose`; FARM_NAME_HELD, FARM_REPOSITORY_NOT_ADMIN, FARM_REGISTERED */
-  register(request: RegistrationRequest): Promise<RegistrationView>;
+  propose(request: ProposalRequest, who: Registrant): Promise<Proposal>;
+  /** @errors as `propose`; FARM_NAME_HELD, FARM_REPOSITORY_NOT_ADMIN, FARM_REGISTERED, FARM_FORBIDDEN for what takes an admin */
+  register(request: RegistrationRequest, who: Registrant): Promise<RegistrationView>;
   list(): Promise<readonly RegistrationView[]>;
   /** @errors FARM_NOT_FOUND */
   view(project: string): Promise<RegistrationView>;
   remove(project: string, by: string): Promise<void>;
   triggers(filter: { readonly limit: number; readonly project?: string }): Promise<readonly TriggerView[]>;
-  alerts(limit: number): Promise<readonly AlertView[]>;
+  alerts(filter: { readonly limit: number; readonly project?: string }): Promise<readonly AlertView[]>;
 }

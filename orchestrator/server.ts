@@ -117,7 +117,7 @@ const app = await makeApp({
   pages: pageDoor,
   more: [
     (server) => imageRoutes(server, { images }),
-    (server) => registrationRoutes(server, hub), (server) => editRoutes(server, { edits }),
+    (server) => registrationRoutes(server, { ...hub, accounts }), (server) => editRoutes(server, { edits }),
     (server) => importRoutes(server, { imports }),
     (server) => accountRoutes(server, { accounts }),
     (server) => sessionRoutes(server, sessions),

@@ -38,7 +38,10 @@ export function prismaAccounts({ prisma, pool }: Database): Accounts {
       const found = await prisma.session.findUnique({ where: { hash: sha256(cookie) }, include: { account: { include: { roles: true } } } });
       if (!found || found.expiresAt < new Date() || found.account.disabledAt) return null;
       const grants = grantsOf(found.account.roles);
-      if (found.tokenId === null) return { ...actorOf(found.account, 'session'), grants };
+      if (found.tokenId === null) {
+        const { kind, providerId, login } = found.account;
+        return { ...actorOf(found.account, 'session'), grants, ...(kind === 'github' && providerId !== null ? { person: login } : {}) };
+      }
       const token = await prisma.apiToken.findUnique({ where: { id: found.tokenId } });
       return token && isInForce(token) ? { ...actorOf(found.account, 'session'), grants: narrowed(grants, grantOf(token)) } : null;
     },

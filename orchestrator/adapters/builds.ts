@@ -5,7 +5,7 @@ import type { Builds, Catalogue, Clock, Records } from '../ports.ts';
 import { mustBeMade } from './builds-images.ts';
 import { lookAtRequirements } from './builds-blocked.ts';
 import { draftPlan, withOwnWheels, needsPublishing, needsWork, orderOf, planView, withCutoff, type Draft } from './builds-plan.ts';
-import { resolveSdist, resolveWhat } from './builds-resolve.ts';
+import { resolveSdist, resolveWhat, type Resolved } from './builds-resolve.ts';
 import { sdistOfSource, type SourcePorts } from './builds-sources.ts';
 import { waitsOf } from './builds-waits.ts';
 import { buildWatch } from './builds-watch.ts';
@@ -69,12 +69,22 @@ export function prismaBuilds(ports: BuildPorts): Builds {
 }
 
 async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft & { readonly blocked: ReadonlyMap<string, Failure> }> {
-  const resolved = request.source
-    ? await resolveSdist(ports.resolve, await sdistOfSource(ports, request.source))
-    : await resolveWhat(ports.resolve, request.what);
+  const resolved = await resolvedOf(ports, request);
   const drafted = await draftPlan(ports, resolved, { request, builder: ports.builder, recipes: ports.recipes });
   const { blocked, own } = await lookAtRequirements({ database: ports.database, upstream: ports.resolve.upstream }, drafted);
   return { ...withOwnWheels(drafted, own), blocked };
+}
+
+async function resolvedOf(ports: BuildPorts, { what, source, of }: BuildRequest): Promise<Resolved> {
+  if (source) return resolveSdist(ports.resolve, await sdistOfSource(ports, source));
+  if (!of) return resolveWhat(ports.resolve, what);
+  const build = await ports.database.prisma.build.findUnique({ where: { id: of }, select: { plan: { select: { release: true } } } });
+  if (!build) return fail('FARM_NOT_FOUND', 'plan', { thing: `build ${of}` });
+  const { project, version, origin, sdistSha256 } = build.plan.release;
+  if (origin === 'index') return resolveWhat(ports.resolve, `${project}==${version}`);
+  const sent = await ports.database.prisma.source.findFirst({ where: { sdistSha256, state: 'ready' }, orderBy: { createdAt: 'desc' } });
+  if (!sent) return fail('FARM_NOT_FOUND', 'plan', { thing: `source of ${project} ${version}` });
+  return resolveSdist(ports.resolve, await sdistOfSource(ports, sent.id));
 }
 
 /**

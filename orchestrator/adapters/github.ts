@@ -5,7 +5,7 @@ import { EnvHttpProxyAgent, fetch } from 'undici';
 import { limits } from '../contract/limits.ts';
 import { fail, FarmError } from '../domain/failure.ts';
 import type { CheckRun, Github, GithubRepository } from '../github-ports.ts';
-import type { GithubKeyFile } from './github-keys.ts';
+import type { GithubKeyFile, GithubKeys } from './github-keys.ts';
 import { reasonOf } from './upstream-http.ts';
 
 export interface GithubOptions {
@@ -31,14 +31,21 @@ export function octokitGithub({ url, keys }: GithubOptions): Github & { close():
   const common = { baseUrl: apiOf(url), userAgent: 'wheelfarm', log: silent, request };
   const plain = (token?: string): Octokit => new Octokit({ ...common, ...(token ? { auth: token } : {}) });
 
+  /** Number of the App's installation at a repository; null where it is not installed. */
+  async function installation(app: NonNullable<GithubKeys['app']>, fullName: string): Promise<number | null> {
+    const asApp = new Octokit({ ...common, authStrategy: createAppAuth, auth: { appId: app.id, privateKey: app.privateKey } });
+    const found = await asking(fullName, () => asApp.request('GET /repos/{owner}/{repo}/installation', named(fullName))).catch((error: unknown) => {
+      if (error instanceof FarmError && error.failure.code === 'FARM_REPOSITORY_UNKNOWN') return null;
+      throw error;
+    });
+    return found ? (found.data as { id: number }).id : null;
+  }
+
   /** The client for a repository: the App's installation there, else the farm's token, else nobody. */
   async function client(fullName?: string): Promise<Octokit> {
     const { app, token } = await keys.read();
-    if (!app || fullName === undefined) return plain(token);
-    const asApp = new Octokit({ ...common, authStrategy: createAppAuth, auth: { appId: app.id, privateKey: app.privateKey } });
-    const found = await asking(fullName, () => asApp.request('GET /repos/{owner}/{repo}/installation', named(fullName))).catch(() => null);
-    if (!found) return plain(token);
-    const installationId = (found.data as { id: number }).id;
+    const installationId = app && fullName !== undefined ? await installation(app, fullName).catch(() => null) : null;
+    if (!app || installationId === null) return plain(token);
     return new Octokit({ ...common, authStrategy: createAppAuth, auth: { appId: app.id, privateKey: app.privateKey, installationId } });
   }
   const ask = async (fullName: string, route: string, more: object = {}): Promise<Answer> =>
@@ -75,6 +82,10 @@ export function octokitGithub({ url, keys }: GithubOptions): Github & { close():
       const { type, encoding, content, size } = (answer?.data ?? {}) as { type?: string; encoding?: string; content?: string; size?: number };
       if (type !== 'file' || encoding !== 'base64' || typeof content !== 'string' || (size ?? 0) > limits.jsonBodyBytesMax) return null;
       return Buffer.from(content, 'base64').toString('utf8');
+    },
+    async installed(fullName) {
+      const { app } = await keys.read();
+      return app !== undefined && await installation(app, fullName) !== null;
     },
     async viewer() {
       const { token } = await keys.read();

@@ -7,6 +7,7 @@ import { gridOf } from './pages/grid.ts';
 import { summariesOf } from './pages/projects.ts';
 import type { Changes } from './prisma/changes.ts';
 import type { Database } from './prisma/database.ts';
+import { projectsOfTrigger } from './prisma/registration-rows.ts';
 
 /** At most five words a second about one project, however many cells move. */
 const wordsApartMs = 200;
@@ -128,8 +129,18 @@ function watchBuilds(
       if (!reading) timer ??= setTimeout(() => void flush(), wordsApartMs);
     }, () => undefined);
   };
+  const announced = (triggerId: string | null): void => {
+    if (triggerId === null) return;
+    void projectsOfTrigger(database, triggerId).then((projects) => {
+      for (const project of projects) writer.say(project, 'announced', { trigger: triggerId });
+    }, () => undefined);
+  };
   return {
-    listen() { unlisten ??= changes.every('farm_build', changed); },
+    listen() {
+      if (unlisten) return;
+      const stops = [changes.every('farm_build', changed), changes.every('farm_trigger', announced)];
+      unlisten = () => { for (const stop of stops) stop(); };
+    },
     stop() {
       unlisten?.();
       unlisten = null;

@@ -10,7 +10,7 @@ import { proveName, readinessOf, type NameHolder } from '../domain/registration.
 import { isVersionTag, looksLikeGit, newestTags, parseGitWhat } from '../domain/repository.ts';
 import { targetAcceptsWheel } from '../domain/tags.ts';
 import { allowsPython } from '../domain/version.ts';
-import type { Github, GithubRepository, GitRemote, Registrations } from '../github-ports.ts';
+import type { Github, GithubRepository, GitRemote, Registrant, Registrations } from '../github-ports.ts';
 import type { Catalogue, Clock, Images, Upstream, UpstreamProject } from '../ports.ts';
 import { gitImage } from './builds-sources.ts';
 import { resolveWhat, type ResolvePorts } from './builds-resolve.ts';
@@ -56,12 +56,13 @@ const tagsShown = 20;
 export function prismaRegistrations(ports: RegistrationPorts): Registrations {
   const { database, url } = ports;
   return {
-    async propose(request, actor) {
-      const read = await readAll(ports, request);
-      return proposal(ports, read, problemsOf(ports, read, { by: actor, approval: null }));
+    async propose(request, who) {
+      const read = await readAll(ports, request, who);
+      return proposal(ports, read, problemsOf(ports, read, { by: who.login, approval: null }));
     },
-    async register(request) {
-      const read = await readAll(ports, request);
+    async register(request, who) {
+      const read = await readAll(ports, request, who);
+      if (!who.admin && (request.approval || !read.repository)) fail('FARM_FORBIDDEN', 'plan', { role: 'admin', project: 'the whole farm', who: who.login });
       const approval = request.approval ? { by: request.by, why: request.approval.why } : null;
       const [problem] = problemsOf(ports, read, { by: request.by, approval });
       if (problem) throw new FarmError(problem);
@@ -77,11 +78,11 @@ export function prismaRegistrations(ports: RegistrationPorts): Registrations {
       if (gone.count === 0) fail('FARM_NOT_FOUND', 'plan', { thing: `registration of ${project}` });
     },
     triggers: (filter) => triggerViews(database, filter),
-    alerts: (limit) => alertViews(database, limit),
+    alerts: (filter) => alertViews(database, filter),
   };
 }
 
-async function readAll(ports: RegistrationPorts, { what, project }: ProposalRequest): Promise<Read> {
+async function readAll(ports: RegistrationPorts, { what, project }: ProposalRequest, asker: Registrant): Promise<Read> {
   const { github } = ports;
   if (!looksLikeGit(what)) return readWatched(ports, what);
   const parsed = parseGitWhat(what, ports.githubUrl);
@@ -91,9 +92,9 @@ async function readAll(ports: RegistrationPorts, { what, project }: ProposalRequ
   const repository = await github.repository(fullName) ?? fail('FARM_REPOSITORY_UNKNOWN', 'plan', { repository: fullName });
   const folder = subdirectory === '' ? '' : `${subdirectory}/`;
   const at = repository.fullName;
-  const [pyproject, setup, tags, releases, who] = await Promise.all([
+  const [pyproject, setup, tags, releases, { who, admin }] = await Promise.all([
     github.file(at, `${folder}pyproject.toml`, repository.defaultBranch), github.file(at, `${folder}setup.py`, repository.defaultBranch),
-    github.tags(at), github.releases(at), github.viewer().catch(() => null),
+    github.tags(at), github.releases(at), administers(github, repository, asker),
   ]);
   const settings = settingsOf(pyproject);
   const said = (settings['project'] as Settings | undefined)?.['name'];
@@ -101,9 +102,21 @@ async function readAll(ports: RegistrationPorts, { what, project }: ProposalRequ
   const name = named.ok ? named.value : null;
   const upstream = name === null ? null : await ports.upstream.project(name);
   return {
-    project: name, subdirectory, repository, who, settings, hasPyproject: pyproject !== null, hasSetupPy: setup !== null, tags, releases,
+    project: name, subdirectory, repository: { ...repository, admin }, who, settings, hasPyproject: pyproject !== null, hasSetupPy: setup !== null, tags, releases,
     upstream, holder: name === null || !upstream ? null : await holderOf(ports, upstream),
   };
+}
+
+/**
+ * Whether the one who asks may administer a repository: GitHub's word about the person who signed in; for an admin of the
+ * farm also about the person whose token the farm has, or that the farm's App is installed there.
+ */
+async function administers(github: Github, { fullName, admin }: GithubRepository, asker: Registrant): Promise<{ who: string | null; admin: boolean }> {
+  const { person } = asker;
+  if (person !== null && await github.permission(fullName, person) === 'admin') return { who: person, admin: true };
+  if (!asker.admin) return { who: person, admin: false };
+  const who = await github.viewer().catch(() => null);
+  return { who: who ?? person, admin: admin || await github.installed(fullName) };
 }
 
 async function readWatched(ports: RegistrationPorts, what: string): Promise<Read> {

@@ -4,7 +4,7 @@ import type { Github, Triggers } from '../github-ports.ts';
 import type { Builds, Sources, Workflows } from '../ports.ts';
 import type { Registration, Repository, Trigger } from './prisma/client/client.ts';
 import { asJson, noJson, type Database } from './prisma/database.ts';
-import { partsOf, type TriggerPart } from './prisma/registration-rows.ts';
+import { partsOf, tellTrigger, type TriggerPart } from './prisma/registration-rows.ts';
 import { checkSummary } from './trigger-report.ts';
 
 export interface TriggerPorts {
@@ -32,7 +32,10 @@ export function prismaTriggers(ports: TriggerPorts): Triggers {
         return state;
       } catch (error) {
         // What waits for a server is shown while it waits; Temporal asks again.
-        if (error instanceof FarmError) await prisma.trigger.update({ where: { id }, data: { failure: asJson(error.failure) } });
+        if (error instanceof FarmError) {
+          await prisma.trigger.update({ where: { id }, data: { failure: asJson(error.failure) } });
+          await tellTrigger(ports.database, id);
+        }
         throw error;
       }
     },
@@ -142,6 +145,7 @@ async function save({ database }: TriggerPorts, trigger: Full, parts: readonly T
   await database.prisma.trigger.update({
     where: { id: trigger.id }, data: { parts: asJson(parts), state, ...(nothing ? { failure: asJson(nothing) } : {}) },
   });
+  if (state !== trigger.state) await tellTrigger(database, trigger.id);
   return state === 'ended' || state === 'failed' ? 'ended' : 'wait';
 }
 

@@ -21,12 +21,13 @@ export const command: Command = {
     '  --plan           says all that and registers nothing',
     '', './farm register --token-file FILE   keeps the GitHub token of a person who may administer the repository (0600, in .farm/keys)',
     './farm register --webhook           address and secret for a webhook; without one, tags are found by asking every 5 minutes',
+    './farm register --app [--organization NAME]  a page that makes the farm’s GitHub App with one press, no key to copy',
     './farm register --list              what is registered',
   ],
   async act(context, argv) {
     const { values, positionals } = readArguments(argv, {
       project: { type: 'string' }, targets: { type: 'string' }, approve: { type: 'string' }, plan: { type: 'boolean' }, json: { type: 'boolean' },
-      'token-file': { type: 'string' }, webhook: { type: 'boolean' }, list: { type: 'boolean' },
+      'token-file': { type: 'string' }, webhook: { type: 'boolean' }, list: { type: 'boolean' }, app: { type: 'boolean' }, organization: { type: 'string' },
     });
     const { out } = context;
     await ensureUp(context);
@@ -34,6 +35,11 @@ export const command: Command = {
     if (values['token-file'] !== undefined) {
       await client.post('/github/token', { token: (await readFile(values['token-file'], 'utf8')).trim() });
       out.write('the token is kept\n');
+      return 0;
+    }
+    if (values.app) {
+      const { page } = await client.post<{ page: string }>('/github/app', values.organization === undefined ? {} : { organization: values.organization });
+      out.write(`${page}\n`);
       return 0;
     }
     if (values.webhook) {

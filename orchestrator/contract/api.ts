@@ -34,10 +34,12 @@ export const Problem = Type.Object({
 export type Problem = Static<typeof Problem>;
 
 export const BuildRequest = Type.Object({
-  /** `name`, `name==version`; empty when `source` is given. */
+  /** `name`, `name==version`; empty when `source` or `of` is given. */
   what: Type.String({ maxLength: 300 }),
   /** Id of an uploaded source, instead of `what`. */
   source: Type.Optional(Type.String({ maxLength: 64 })),
+  /** Id of an earlier build, instead of `what`: the same release, from wherever it came. */
+  of: Type.Optional(Type.String({ maxLength: 64 })),
   targets: Type.Array(Type.String({ maxLength: 80 }), { maxItems: 100 }),
   /** Only lower limits are taken. */
   limits: Type.Optional(Type.Partial(LimitsShape)),

@@ -10,7 +10,7 @@
  *   GET    /api/alerts                   Alert[] newest first
  *   GET    /api/github                   GithubView: what the farm has of GitHub; never a secret
  *   POST   /api/github/token             {token} -> GithubView
- *   POST   /api/github/app               {} -> {page}: a page that makes the farm's App with one press
+ *   POST   /api/github/app               {organization?} -> {page}: a page that makes the farm's App with one press
  *   POST   /api/github/webhook           {} -> {url, secret}: for a webhook that somebody sets up by hand
  *   POST   /hooks/github                 a delivery of GitHub, signed -> WebhookAnswer (202)
  */
@@ -99,6 +99,12 @@ export const GithubView = Type.Object({
   url: Type.String(), app: Text, token: Type.Boolean(), webhookUrl: Type.String(),
 });
 export type GithubView = Static<typeof GithubView>;
+
+/** Where the App of an organization is made; absent: of a person. */
+export const AppRequest = Type.Object({ organization: Type.Optional(Type.String({ pattern: '^[A-Za-z0-9-]{1,39}$' })) });
+export type AppRequest = Static<typeof AppRequest>;
+export const AppPage = Type.Object({ page: Type.String() });
+export const HookByHand = Type.Object({ url: Type.String(), secret: Type.String() });
 
 export const WebhookAnswerShape = Type.Object({
   took: Type.String(), releases: Type.Array(Type.String()), pages: Type.Array(Type.String()),

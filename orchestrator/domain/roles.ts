@@ -16,6 +16,8 @@ export interface Actor {
   /** How it is known: the cookie of a browser, a token of an account, or the farm's own token. */
   readonly via: 'session' | 'token' | 'farm';
   readonly grants: readonly Grant[];
+  /** Login at GitHub of one who signed in there with this browser; absent for tokens and the local admin. */
+  readonly person?: string;
 }
 
 /** Whether a text names a role. */

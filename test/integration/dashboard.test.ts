@@ -4,6 +4,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Failure } from '../../orchestrator/domain/failure.ts';
 import { failure } from '../../orchestrator/domain/failure.ts';
+import { keepTrigger } from '../../orchestrator/adapters/prisma/registration-rows.ts';
 import { openedLease, startedBuild, type ControlPlane } from '../support/control-plane.ts';
 import { startBrowser, startPagesPlane, type PagesPlane } from '../support/pages-plane.ts';
 
@@ -40,6 +41,10 @@ beforeAll(async () => {
     buildId, attemptId, target: failed, serial: 1n, requiresPython: evil, yanked: evil,
   } });
   await plane.database.prisma.attestation.create({ data: { statementSha256: 'b'.repeat(64), fileSha256: 'a'.repeat(64), filename: 'x', kind: 'publish', predicateType: evil, bundle: {} } });
+  const repository = await plane.database.prisma.repository.create({ data: { id: 'r', githubId: 1n, fullName: evil, url: 'https://github.example/a/b', defaultBranch: evil, tags: {} } });
+  await plane.database.prisma.registration.create({ data: { project: name, repositoryId: repository.id, targets: [], proof: { kind: 'approval', evidence: evil, by: evil, at: new Date().toISOString() }, registeredBy: evil, versions: [] } });
+  await plane.database.prisma.trigger.create({ data: { id: 't', key: 't', repositoryId: repository.id, cause: 'webhook', ref: evil, commit: 'c'.repeat(40), state: 'failed', parts: [{ project: name, version: evil, sourceId: null, buildId: null, failure: why }] as never } });
+  await plane.database.prisma.alert.create({ data: { id: 'a', key: 'a', repository: repository.url, failure: failure('FARM_TAG_MOVED', 'plan', { tag: evil, repository: evil, before: 'b'.repeat(40), after: 'c'.repeat(40) }) as never } });
   context = await browser.newContext();
   context.setDefaultTimeout(20_000);
 }, 120_000);
@@ -155,6 +160,21 @@ describe('a page moves by itself', () => {
     await plane.ports.changes.tellSoon('farm_build', buildId);
     await page.waitForSelector(`[data-target="${native}"][data-state="failed"]`);
   }, 60_000);
+});
+
+describe('what is announced', () => {
+  test('a tag is on the open page of its project within two seconds, and an alert shows both commits', async () => {
+    await using opened = await open(`/projects/${name}`);
+    const { page, wrong } = opened;
+    await page.locator('.link.is-live').waitFor();
+    expect(await page.getByRole('heading', { name: 'Alerts' }).locator('../..').innerText()).toMatch(/b{40}.*c{40}/);
+    const began = Date.now();
+    await keepTrigger(plane.database, { key: 'tag v9', repositoryId: 'r', project: null, cause: 'webhook', ref: 'v9.0', commit: 'd'.repeat(40) });
+    await page.locator('[data-trigger="v9.0"]').waitFor();
+    expect(Date.now() - began).toBeLessThan(2_000);
+    expect(await page.locator('[data-trigger="v9.0"]').innerText()).toContain('announced');
+    expect(wrong).toEqual([]);
+  });
 });
 
 describe('by keyboard', () => {

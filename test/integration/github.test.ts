@@ -131,6 +131,11 @@ describe('registering', () => {
     expect([codeOf(limited), limited.json<Problem>().detail]).toEqual(['FARM_REPOSITORY_LIMIT', 'acme/fresh asks to wait: until 2027-01-15T08:00:00Z.']);
   });
 
+  it('takes an address of this server with its protocol, and refuses a name that is no name', async () => {
+    expect((await post('/api/registrations/proposal', { what: `${github.url}/acme/fresh.git` })).json<Proposal>().project).toBe('fresh');
+    expect((await register('acme/fresh', { project: '../../x' })).statusCode).toBe(400);
+  });
+
   it('reads the tags of a repository with very many in pages, with a limit', async () => {
     await repository('many', { tags: Array.from({ length: 5_000 }, (_, n) => `v0.${n}`) });
     const proposal = (await post('/api/registrations/proposal', { what: 'acme/many' })).json<Proposal>();
@@ -146,6 +151,21 @@ describe('registering', () => {
     expect(shown.body).not.toContain(personToken);
     expect(shown.body).not.toContain(secret);
     expect((await app.inject({ method: 'POST', url: '/api/github/webhook', payload: {} })).statusCode).toBe(401);
+  });
+});
+
+describe('one who signed in with GitHub', () => {
+  const ann = { login: 'zoe', admin: false, person: 'zoe' };
+  it('registers what that person may administer, and nothing else', async () => {
+    const { fake } = await repository('persons');
+    const order = { what: 'acme/persons', targets: [], by: 'zoe' };
+    await expect(hub.registrations.register(order, ann)).rejects.toMatchObject({ failure: { code: 'FARM_REPOSITORY_NOT_ADMIN' } });
+    fake.permissions['zoe'] = 'write';
+    await expect(hub.registrations.register(order, ann)).rejects.toMatchObject({ failure: { code: 'FARM_REPOSITORY_NOT_ADMIN' } });
+    fake.permissions['zoe'] = 'admin';
+    await expect(hub.registrations.register({ ...order, approval: { why: 'it is mine' } }, ann)).rejects.toMatchObject({ failure: { code: 'FARM_FORBIDDEN' } });
+    expect(await hub.registrations.register(order, ann)).toMatchObject({ project: 'persons', proof: { kind: 'free' } });
+    await expect(hub.registrations.register({ what: 'held', targets: [], by: 'zoe' }, ann)).rejects.toMatchObject({ failure: { code: 'FARM_FORBIDDEN' } });
   });
 });
 
@@ -345,4 +365,34 @@ describe('with webhooks off', () => {
     await plane.database.prisma.repository.updateMany({ where: { registrations: { some: { project } } }, data: { nextPollAt: new Date(0) } });
     await pollDue(polling);
   }
+});
+
+describe('the App of the farm', () => {
+  it('is made by two presses: the manifest goes to this GitHub, and its keys come back without a person', async () => {
+    const asked = await post('/api/github/app', { organization: 'acme' });
+    const { page } = asked.json<{ page: string }>();
+    const path = page.slice('http://farm.example'.length);
+    const shown = await app.inject({ url: path });
+    expect(shown.headers['content-security-policy']).toContain(`form-action ${github.url}`);
+    const action = /action="([^"]+)"/.exec(shown.body)?.[1]?.replaceAll('&#38;', '&') ?? '';
+    expect(action.startsWith(`${github.url}/organizations/acme/settings/apps/new?state=`)).toBe(true);
+    const manifest = JSON.parse((/name="manifest" value="([^"]+)"/.exec(shown.body)?.[1] ?? '').replaceAll('&#34;', '"')) as Record<string, unknown>;
+    expect(manifest).toMatchObject({ url: 'http://farm.example', redirect_url: 'http://farm.example/github/app', public: false, hook_attributes: { url: 'http://farm.example/hooks/github' }, default_permissions: { contents: 'read', checks: 'write' } });
+    const state = new URL(action).searchParams.get('state') ?? '';
+    expect((await app.inject({ url: `/github/app?code=a1b2&state=${encodeURIComponent(`${state}x`)}` })).statusCode).toBe(400);
+    const back = await app.inject({ url: `/github/app?code=a1b2&state=${encodeURIComponent(state)}` });
+    expect(back.statusCode, back.body).toBe(200);
+    expect(back.body).toContain(`${github.url}/apps/wheelfarm-test/installations/new`);
+    expect((await app.inject({ url: '/api/github' })).json()).toMatchObject({ app: 'wheelfarm-test' });
+    expect(await hub.github.webhookSecret()).toBe('from-the-manifest');
+    // The state was signed with the secret that the App replaced: the link works once.
+    expect((await app.inject({ url: `/github/app?code=a1b2&state=${encodeURIComponent(state)}` })).statusCode).toBe(400);
+    const words = [shown.body, back.body, (await app.inject({ url: '/api/github' })).body].join('');
+    for (const kept of ['from-the-manifest', 'not used here', secret]) expect(words).not.toContain(kept);
+  });
+
+  it('is asked for by an admin only', async () => {
+    expect((await app.inject({ method: 'POST', url: '/api/github/app', payload: {} })).statusCode).toBe(401);
+    expect((await app.inject({ url: '/github/app/new?state=1.x' })).statusCode).toBe(400);
+  });
 });

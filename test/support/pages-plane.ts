@@ -11,10 +11,14 @@ import { placesOf } from '../../infra/setup/places.ts';
 import { prismaAccounts } from '../../orchestrator/adapters/accounts.ts';
 import { dashboardFiles } from '../../orchestrator/adapters/dashboard-files.ts';
 import { pagesOf } from '../../orchestrator/adapters/pages/pages.ts';
+import type { Database } from '../../orchestrator/adapters/prisma/database.ts';
+import { alertViews, registrationViews, triggerViews } from '../../orchestrator/adapters/prisma/registration-rows.ts';
 import { accountRoutes } from '../../orchestrator/api/routes/accounts.ts';
 import { badgeRoutes } from '../../orchestrator/api/routes/badges.ts';
 import { editRoutes } from '../../orchestrator/api/routes/edits.ts';
 import { dashboardRoutes } from '../../orchestrator/api/routes/dashboard.ts';
+import { registrationRoutes, type RegistrationParts } from '../../orchestrator/api/routes/registrations.ts';
+import type { Proposal } from '../../orchestrator/contract/registrations.ts';
 import { openLocalSession, sessionRoutes, type SessionParts } from '../../orchestrator/api/routes/session.ts';
 import { fail } from '../../orchestrator/domain/failure.ts';
 import type { Edits } from '../../orchestrator/edit-ports.ts';
@@ -31,6 +35,19 @@ const cookie = 'farm_test';
 const unknown = async (): Promise<never> => fail('FARM_NOT_FOUND', 'plan', { thing: 'edit' });
 const noEdits: Edits = { preview: unknown, check: unknown, previewBatch: unknown, startBatch: unknown, start: unknown, approve: unknown, refuse: unknown, view: unknown, newest: async () => [], cancel: unknown };
 
+/** What is registered and announced as the database says it; a proposal that a test may change. */
+export const shownProposal: { value: Proposal | null } = { value: null };
+function shownRegistrations(database: Database): RegistrationParts {
+  const silent = new Proxy({}, { get: () => unknown }) as never;
+  return {
+    webhooks: silent, github: silent, githubView: async () => ({ url: 'https://github.example', app: null, token: false, webhookUrl: 'http://127.0.0.1/hooks/github' }),
+    registrations: {
+      propose: async () => shownProposal.value ?? unknown(), register: unknown, view: unknown, remove: unknown,
+      list: () => registrationViews(database, 'http://127.0.0.1', {}), triggers: (filter) => triggerViews(database, filter), alerts: (filter) => alertViews(database, filter),
+    },
+  };
+}
+
 /** Builds the dashboard into a folder of its own and serves it with everything behind it. */
 export async function startPagesPlane(): Promise<PagesPlane> {
   const { root } = placesOf({});
@@ -45,8 +62,7 @@ export async function startPagesPlane(): Promise<PagesPlane> {
       const pages = pagesOf({ database, blobs, catalogue, names: { identity: 'identity', issuer: 'issuer', index } });
       return [
         (app) => accountRoutes(app, sessions), (app) => sessionRoutes(app, sessions), (app) => badgeRoutes(app, { pages, url: 'http://127.0.0.1' }),
-        // Only the list is asked for: registering has tests of its own.
-        (app) => { app.get('/api/registrations', async () => []); }, (app) => editRoutes(app, { edits: noEdits }), (app) => dashboardRoutes(app, {
+        (app) => registrationRoutes(app, shownRegistrations(database)), (app) => editRoutes(app, { edits: noEdits }), (app) => dashboardRoutes(app, {
           files: dashboardFiles(dashboardFolder(cache, digest)), digest, base: '/', opened: (request, reply) => openLocalSession(sessions, request, reply),
         }),
       ];

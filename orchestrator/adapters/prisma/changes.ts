@@ -1,9 +1,9 @@
 import pg from 'pg';
 import type { Database, Tx } from './database.ts';
 
-type Channel = 'farm_build' | 'farm_log' | 'farm_source';
+type Channel = 'farm_build' | 'farm_log' | 'farm_source' | 'farm_trigger';
 
-/** Tells every process of the control plane that a build, a log or a source has changed. */
+/** Tells every process of the control plane that a build, a log, a source or an announced release has changed. */
 export interface Changes {
   /** Inside a transaction the word goes out when it commits: for what a listener must not miss. */
   tell(tx: Tx, channel: Channel, id: string): Promise<void>;
@@ -49,7 +49,7 @@ export function openChanges(database: Database): Changes {
       if (!closed) setTimeout(() => void listen().then(callAll, () => undefined), reconnectMs).unref();
     });
     await next.connect();
-    await next.query('listen farm_build; listen farm_log; listen farm_source');
+    await next.query('listen farm_build; listen farm_log; listen farm_source; listen farm_trigger');
     client = next;
     if (closed) await next.end();
   }

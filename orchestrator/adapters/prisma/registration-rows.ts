@@ -78,9 +78,23 @@ export async function triggerViews({ prisma }: Database, { limit, project }: { r
   }));
 }
 
-/** Alerts, newest first. */
-export async function alertViews({ prisma }: Database, limit: number): Promise<AlertView[]> {
-  const rows = await prisma.alert.findMany({ orderBy: { createdAt: 'desc' }, take: limit });
+/** Tells open pages that an announced release moved on. */
+export async function tellTrigger({ pool }: Database, id: string): Promise<void> {
+  await pool.query("select pg_notify('farm_trigger', $1)", [id]);
+}
+
+/** The projects whose pages show a trigger. */
+export async function projectsOfTrigger({ prisma }: Database, id: string): Promise<readonly string[]> {
+  const row = await prisma.trigger.findUnique({ where: { id }, include: { repository: { include: { registrations: { select: { project: true } } } } } });
+  if (!row) return [];
+  return row.project === null ? (row.repository?.registrations ?? []).map(({ project }) => project) : [row.project];
+}
+
+/** Alerts, newest first; those of a project are also those of its repository. */
+export async function alertViews({ prisma }: Database, { limit, project }: { readonly limit: number; readonly project?: string }): Promise<AlertView[]> {
+  const registration = project === undefined ? null : await prisma.registration.findUnique({ where: { project }, include: { repository: true } });
+  const where = project === undefined ? {} : { OR: [{ project }, ...(registration?.repository ? [{ project: null, repository: registration.repository.url }] : [])] };
+  const rows = await prisma.alert.findMany({ where, orderBy: { createdAt: 'desc' }, take: limit });
   return rows.map(({ id, project, repository, failure, createdAt }) => ({
     id, project, repository, failure: asFailure(failure) as unknown as AlertView['failure'], createdAt: createdAt.toISOString(),
   }));
@@ -91,12 +105,16 @@ export async function alertViews({ prisma }: Database, limit: number): Promise<A
  * @shape key says what is the same: repository, tag and commit, or project and version
  */
 export async function keepTrigger(
-  { prisma }: Database,
+  database: Database,
   trigger: { readonly key: string; readonly repositoryId: string | null; readonly project: string | null; readonly cause: string; readonly ref: string; readonly commit: string | null; readonly targets?: readonly string[] },
 ): Promise<{ readonly id: string; readonly isNew: boolean }> {
+  const { prisma } = database;
   const { key, targets = [], ...data } = trigger;
   const id = randomUUID();
   const made = await prisma.trigger.createMany({ data: [{ id, key, targets: asJson(targets), ...data }], skipDuplicates: true });
-  if (made.count === 1) return { id, isNew: true };
+  if (made.count === 1) {
+    await tellTrigger(database, id);
+    return { id, isNew: true };
+  }
   return { id: (await prisma.trigger.findUniqueOrThrow({ where: { key } })).id, isNew: false };
 }

@@ -7,9 +7,10 @@ type ProjectOf = NonNullable<Access['project']>;
 const param = (request: FastifyRequest, name: string): string => String((request.params as Record<string, unknown>)[name] ?? '');
 const normal = (text: string): string | null => (isValidName(text) ? normalizeName(text) : null);
 
-/** The project of `name==version` in a body; a source that somebody sent belongs to no project yet. */
-export const ofWhat: ProjectOf = ({ body }) => {
-  const { what, source } = Object(body) as { what?: unknown; source?: unknown };
+/** The project of `name==version` or of an earlier build in a body; a source that somebody sent belongs to no project yet. */
+export const ofWhat: ProjectOf = ({ body }, accounts) => {
+  const { what, source, of } = Object(body) as { what?: unknown; source?: unknown; of?: unknown };
+  if (typeof of === 'string') return source === undefined ? accounts.projectOf({ kind: 'build', id: of }) : null;
   return typeof what === 'string' && source === undefined ? normal((/^[^=<>!~;@\s[]*/.exec(what.trim()) ?? [''])[0]) : null;
 };
 

@@ -1,10 +1,13 @@
 import { Type } from 'typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { AlertView, GithubView, Proposal, ProposalRequest, RegistrationRequest, RegistrationView, TriggerView } from '../../contract/registrations.ts';
+import { AlertView, GithubView, HookByHand, Proposal, ProposalRequest, RegistrationRequest, RegistrationView, TriggerView } from '../../contract/registrations.ts';
 import { limits } from '../../contract/limits.ts';
 import { fail } from '../../domain/failure.ts';
 import { normalizeName } from '../../domain/names.ts';
-import type { Github, Registrations, Webhooks } from '../../github-ports.ts';
+import { mayAct, type Role } from '../../domain/roles.ts';
+import type { Accounts } from '../../account-ports.ts';
+import type { Github, Registrant, Registrations, Webhooks } from '../../github-ports.ts';
+import { githubAppRoutes } from './github-app.ts';
 
 const ByProject = Type.Object({ project: Type.String({ maxLength: 214 }) });
 const Newest = Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })), project: Type.Optional(Type.String({ maxLength: 214 })) });
@@ -17,20 +20,39 @@ export interface RegistrationParts {
   readonly github: Github;
   /** What the farm has of GitHub, without its secrets. */
   readonly githubView: () => Promise<GithubView>;
+  /** Absent on a farm without accounts. */
+  readonly accounts?: Pick<Accounts, 'setRole'>;
+}
+
+/**
+ * Who registers: somebody with the role, or a person who signed in with GitHub and may administer what is registered.
+ * @errors FARM_UNAUTHORIZED, FARM_FORBIDDEN
+ */
+function registrantOf({ actor }: FastifyRequest, role: Role): Registrant {
+  if (!actor) return fail('FARM_UNAUTHORIZED', 'plan');
+  if (!mayAct(actor.grants, role, '') && actor.person === undefined) fail('FARM_FORBIDDEN', 'plan', { role, project: 'the whole farm', who: actor.login });
+  return { login: actor.login, admin: mayAct(actor.grants, 'admin', ''), person: actor.person ?? null };
 }
 
 /** `/api/registrations`, `/api/triggers`, `/api/alerts`, `/api/github` and the door for GitHub's webhooks. */
-export async function registrationRoutes(app: FastifyInstance, { registrations, webhooks, github, githubView }: RegistrationParts): Promise<void> {
+export async function registrationRoutes(app: FastifyInstance, { registrations, webhooks, github, githubView, accounts }: RegistrationParts): Promise<void> {
   const projectIn = (request: FastifyRequest): string => normalizeName((request.params as { project: string }).project);
-  const limit = (query: { limit?: string }): number => Math.min(Number(query.limit ?? 20), shownMax);
+  const filterOf = ({ limit = '20', project }: { limit?: string; project?: string }): { limit: number; project?: string } =>
+    ({ limit: Math.min(Number(limit), shownMax), ...(project === undefined ? {} : { project: normalizeName(project) }) });
 
   app.post<{ Body: ProposalRequest }>('/api/registrations/proposal',
-    { schema: { body: ProposalRequest }, config: { access: { role: 'trigger' }, words: { summary: 'What registering would do; writes nothing.', answer: Proposal } } },
-    (request) => registrations.propose(request.body, request.actor?.login ?? 'nobody'));
+    { schema: { body: ProposalRequest }, config: { access: { role: 'open' }, words: { summary: 'What registering would do; writes nothing.', answer: Proposal } } },
+    (request) => registrations.propose(request.body, registrantOf(request, 'trigger')));
 
   app.post<{ Body: RegistrationRequest }>('/api/registrations',
-    { schema: { body: RegistrationRequest }, config: { access: { role: 'admin' }, words: { summary: 'Registers a repository or watches a name.', answer: RegistrationView } } },
-    async (request, reply) => reply.code(201).send(await registrations.register(request.body)));
+    { schema: { body: RegistrationRequest }, config: { access: { role: 'open' }, words: { summary: 'Registers a repository or watches a name.', answer: RegistrationView } } },
+    async (request, reply) => {
+      const who = registrantOf(request, 'admin');
+      const made = await registrations.register({ ...request.body, by: request.actor?.via === 'farm' ? request.body.by : who.login }, who);
+      // Whoever brings a project keeps it: its edits and rebuilds are theirs.
+      if (!who.admin) await accounts?.setRole('farm', who.login, { project: made.project, role: 'maintainer' });
+      return reply.code(201).send(made);
+    });
 
   app.get('/api/registrations', { config: { words: { summary: 'What is registered.', answer: Type.Array(RegistrationView) } } }, () => registrations.list());
 
@@ -47,11 +69,11 @@ export async function registrationRoutes(app: FastifyInstance, { registrations, 
 
   app.get<{ Querystring: { limit?: string; project?: string } }>('/api/triggers',
     { schema: { querystring: Newest }, config: { words: { summary: 'Announced releases, newest first.', answer: Type.Array(TriggerView) } } },
-    ({ query }) => registrations.triggers({ limit: limit(query), ...(query.project === undefined ? {} : { project: normalizeName(query.project) }) }));
+    ({ query }) => registrations.triggers(filterOf(query)));
 
-  app.get<{ Querystring: { limit?: string } }>('/api/alerts',
+  app.get<{ Querystring: { limit?: string; project?: string } }>('/api/alerts',
     { schema: { querystring: Newest }, config: { words: { summary: 'What a person must know of, newest first.', answer: Type.Array(AlertView) } } },
-    ({ query }) => registrations.alerts(limit(query)));
+    ({ query }) => registrations.alerts(filterOf(query)));
 
   app.get('/api/github', { config: { words: { summary: 'What the farm has of GitHub.', answer: GithubView } } }, () => githubView());
 
@@ -62,9 +84,10 @@ export async function registrationRoutes(app: FastifyInstance, { registrations, 
       return githubView();
     });
 
-  app.post('/api/github/webhook', { config: { access: { role: 'admin' }, words: { summary: 'Address and secret of a webhook that is set up by hand.' } } },
+  app.post('/api/github/webhook', { config: { access: { role: 'admin' }, words: { summary: 'Address and secret of a webhook that is set up by hand.', answer: HookByHand } } },
     async () => ({ url: (await githubView()).webhookUrl, secret: await github.webhookSecret() }));
 
+  githubAppRoutes(app, { github, githubView });
   await app.register(async (door) => webhookDoor(door, webhooks));
 }
 
