@@ -22,11 +22,6 @@ const places = placesOf(process.env);
 /** The Python of every project. */
 const python = '3.13';
 
-process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
-  console.error(error.message);
-  return 2;
-});
-
 async function main(argv: readonly string[]): Promise<number> {
   const order = readSlice(argv);
   const deadline = Date.now() + order.budgetMs;
@@ -124,3 +119,9 @@ function farm(args: readonly string[], msMax: number): Promise<string> {
     });
   });
 }
+
+// Below all constants: functions above may be called before their lines are reached, constants may not.
+process.exitCode = await main(process.argv.slice(2)).catch((error: Error) => {
+  console.error(error.message);
+  return 2;
+});
