@@ -5,6 +5,7 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchCase, KeptResult } from './case.ts';
+import { cibuildwheel } from './cases/cibuildwheel.ts';
 import { cross } from './cases/cross.ts';
 import { edit } from './cases/edit.ts';
 import { fanOut } from './cases/fan-out.ts';
@@ -16,7 +17,7 @@ import { twelvePlatforms } from './cases/twelve-platforms.ts';
 import { machineNow, versionsNow } from './machine.ts';
 import { tableLine } from './measure.ts';
 
-const cases: readonly BenchCase[] = [fanOut, overhead, cross, twelvePlatforms, images, edit, pages, secondUse, firstContainer, firstUse];
+const cases: readonly BenchCase[] = [fanOut, overhead, cross, twelvePlatforms, cibuildwheel, images, edit, pages, secondUse, firstContainer, firstUse];
 const folder = import.meta.dirname;
 
 process.exitCode = await main(process.argv.slice(2));

@@ -1,6 +1,6 @@
 /**
  * Real projects through the farm: `npm run corpus`. `-- --resume --budget 90m` goes on where the last slice ended and
- * stops in time; `--again` also takes what has cells without a wheel; names take those projects alone. Builds on the
+ * stops in time; `--again` also takes what has cells without a wheel; names take those projects alone, `--targets` those cells. Builds on the
  * farm of this checkout (or of FARM_HOME), which remembers what it has built. Each project is a file of
  * results/corpus, all of them are the page results/corpus.md.
  */
@@ -13,7 +13,7 @@ import type { BuildView } from '../../../orchestrator/contract/api.ts';
 import type { Failure } from '../../../orchestrator/domain/failure.ts';
 import { clientOf } from '../../../orchestrator/cli/api-client.ts';
 import { cellsOf, cellsOfFailure, isHad, type CorpusCell, type CorpusProject, type CorpusResult } from './score.ts';
-import { readSlice, sliceOf, type Candidate } from './slice.ts';
+import { isCurrent, merged, readSlice, sliceOf, targetsOf, type Candidate } from './slice.ts';
 import { corpusPage } from './table.ts';
 
 const own = import.meta.dirname;
@@ -31,8 +31,10 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const candidate of slice) {
     const began = Date.now();
     if (began >= deadline) break;
-    const cells = await built(candidate, order.again, deadline - began);
-    const { targets: _targets, ...result } = candidate;
+    const fresh = await built({ ...candidate, targets: targetsOf(candidate, order) }, order.again, deadline - began);
+    const { targets, ...result } = candidate;
+    const older = readResults(projects).find(({ project }) => project === candidate.project);
+    const cells = merged(targets, fresh, isCurrent(older, candidate) ? older.cells : []);
     keep({ ...result, at: new Date().toISOString(), farm: commit(), cells });
     writeFileSync(join(kept, '..', 'corpus.md'), corpusPage(readResults(projects), projects));
     const seconds = Math.round((Date.now() - began) / 1000);

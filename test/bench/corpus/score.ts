@@ -101,7 +101,7 @@ export const cellsOfFailure = (failure: Pick<Failure, 'code' | 'blame' | 'messag
 export const isHad = ({ state, tested }: CorpusCell): boolean =>
   (state === 'succeeded' || state === 'covered') && tested !== 'failed';
 
-export const isEnded = ({ cells }: CorpusResult): boolean => cells.every(({ state }) => state !== 'unfinished');
+export const isEnded = ({ cells }: Pick<CorpusResult, 'cells'>): boolean => cells.every(({ state }) => state !== 'unfinished');
 
 /** @errors throws on a target that is of no family */
 export function familyOf(target: string): Family {

@@ -1,5 +1,6 @@
 /** Which projects a slice takes. Pure. */
-import { isEnded, isHad, type CorpusProject, type CorpusResult } from './score.ts';
+import { matchesGlob } from '../../../orchestrator/domain/plan.ts';
+import { isEnded, isHad, type CorpusCell, type CorpusProject, type CorpusResult } from './score.ts';
 
 export interface SliceOrder {
   /** What has ended already is left out. */
@@ -8,6 +9,8 @@ export interface SliceOrder {
   readonly again: boolean;
   /** These alone; all where empty. */
   readonly names: readonly string[];
+  /** Globs: these cells alone, the others stay as they are; all where empty. */
+  readonly targets: readonly string[];
   /** @unit milliseconds; Infinity where none was given */
   readonly budgetMs: number;
 }
@@ -31,9 +34,21 @@ export function sliceOf(candidates: readonly Candidate[], results: readonly Corp
   return candidates.filter((candidate) => {
     if (order.names.length > 0 && !order.names.includes(candidate.project)) return false;
     const result = results.find(({ project }) => project === candidate.project);
-    if (!order.resume || !isCurrent(result, candidate) || !isEnded(result)) return true;
-    return order.again && !result.cells.every(isHad);
+    if (!order.resume || !isCurrent(result, candidate)) return true;
+    const asked = targetsOf(candidate, order);
+    const cells = result.cells.filter(({ target }) => asked.includes(target));
+    return !isEnded({ cells }) || (order.again && !cells.every(isHad));
   });
+}
+
+/** The targets of a candidate that a slice is for. */
+export const targetsOf = ({ targets }: Candidate, order: SliceOrder): string[] =>
+  targets.filter((target) => order.targets.length === 0 || order.targets.some((glob) => matchesGlob(glob, target)));
+
+/** New cells over those of an older result, in the order of `targets`; what neither has is unfinished. */
+export function merged(targets: readonly string[], fresh: readonly CorpusCell[], older: readonly CorpusCell[]): CorpusCell[] {
+  return targets.map((target) => fresh.find((cell) => cell.target === target) ?? older.find((cell) => cell.target === target)
+    ?? { target, state: 'unfinished', tested: null, upstream: false, code: null, blame: null, says: null, seconds: null });
 }
 
 const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
@@ -46,15 +61,16 @@ export function budgetMsOf(text: string): number {
   return ms;
 }
 
-/** Reads `--resume --again --budget 90m NAME…`. @errors throws on an unknown option */
+/** Reads `--resume --again --budget 90m --targets GLOB,GLOB NAME…`. @errors throws on an unknown option */
 export function readSlice(argv: readonly string[]): SliceOrder {
-  const order = { resume: false, again: false, names: [] as string[], budgetMs: Number.POSITIVE_INFINITY };
+  const order = { resume: false, again: false, names: [] as string[], targets: [] as string[], budgetMs: Number.POSITIVE_INFINITY };
   const words = [...argv];
   for (let word = words.shift(); word !== undefined; word = words.shift()) {
     if (word === '--resume') order.resume = true;
     else if (word === '--again') order.again = true;
     else if (word === '--budget') order.budgetMs = budgetMsOf(words.shift() ?? '');
-    else if (word.startsWith('-')) throw new Error(`${word} is no option of the corpus: --resume, --again, --budget`);
+    else if (word === '--targets') order.targets.push(...(words.shift() ?? '').split(','));
+    else if (word.startsWith('-')) throw new Error(`${word} is no option of the corpus: --resume, --again, --budget, --targets`);
     else order.names.push(word);
   }
   return { ...order, resume: order.resume || order.again };

@@ -3,7 +3,7 @@ import type { BuildView, CellView } from '../../../orchestrator/contract/api.ts'
 import {
   cellsOf, cellsOfFailure, familyOf, isHad, percentOf, scoreOf, type CorpusCell, type CorpusResult,
 } from '../../bench/corpus/score.ts';
-import { budgetMsOf, isCurrent, readSlice, sliceOf, type Candidate } from '../../bench/corpus/slice.ts';
+import { budgetMsOf, isCurrent, merged, readSlice, sliceOf, type Candidate } from '../../bench/corpus/slice.ts';
 import { corpusPage, wordOf } from '../../bench/corpus/table.ts';
 
 const cellView = (target: string, over: Partial<CellView> = {}): CellView => ({
@@ -95,6 +95,16 @@ describe('a slice', () => {
     expect(isCurrent(done, candidate('done', { recipe: 'a'.repeat(64) }))).toBe(false);
     expect(isCurrent(done, candidate('done', { targets: [target, 'cp313-win_amd64'] }))).toBe(false);
     expect(isCurrent(undefined, candidate('done'))).toBe(false);
+  });
+
+  it('of some targets leaves the other cells as they are', () => {
+    const wide = candidate('done', { targets: [target, 'cp313-win_amd64'] });
+    const some = (argv: string[]): string[] => sliceOf([wide], [result('done', [cell(target), cell('cp313-win_amd64', { state: 'unfinished' })])],
+      readSlice(argv)).map(({ project }) => project);
+    expect(some(['--resume'])).toEqual(['done']);
+    expect(some(['--resume', '--targets', 'cp313-manylinux_*'])).toEqual([]);
+    expect(merged([...wide.targets, 'cp313-win_arm64'], [cell('cp313-win_amd64', { seconds: 9 })], [cell(target), cell('cp313-win_amd64')]))
+      .toMatchObject([{ target, seconds: 2 }, { seconds: 9 }, { state: 'unfinished' }]);
   });
 
   it('reads its time', () => {
