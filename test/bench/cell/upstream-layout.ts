@@ -42,7 +42,7 @@ export async function makeLayout(reference: string, folder: string, network: Hos
     const home = `/opt/python/${tagOf(python)}-${tagOf(python)}`;
     return [`python${python} -m venv ${home}`, `${home}/bin/python ${install} build virtualenv`];
   }), `python${layoutPythons[1]} -m venv /opt/auditwheel`, `/opt/auditwheel/bin/python ${install} auditwheel`,
-  'ln -s /opt/auditwheel/bin/auditwheel /usr/local/bin/auditwheel'].join('\n');
+  'mkdir -p /usr/local/bin && ln -s /opt/auditwheel/bin/auditwheel /usr/local/bin/auditwheel'].join('\n');
   const container = await inDocker('create', ...networkArguments(network), raw, 'sh', '-c', script);
   try {
     await inDocker('start', '-a', container);
