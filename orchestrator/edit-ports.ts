@@ -1,7 +1,9 @@
 /** The doors of edits, imports, yanks and histories, with their laws. Adapters implement them, composition roots join them. */
 import type { EditApproveRequest, EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRefuseRequest, EditRequest, EditView } from './contract/edits.ts';
 import type { HistoryEntry, YankRequest, YankView } from './contract/history.ts';
+import type { BuildView, SourceView } from './contract/api.ts';
 import type { ImportRequest, ImportView } from './contract/imports.ts';
+import type { RebuildRequest } from './contract/rebuilds.ts';
 import type { RespinOrigin } from './domain/edit-statement.ts';
 import type { Failure } from './domain/failure.ts';
 import type { ImportOrigin } from './domain/import-statement.ts';
@@ -35,6 +37,14 @@ export interface Edits {
   newest(limit: number): Promise<readonly EditView[]>;
   /** An edit that is being published is not cancelled any more. */
   cancel(id: string, by: string): Promise<void>;
+}
+
+/** Builds published releases again. Laws: while one goes on no edit of the release starts, and the other way round. */
+export interface Rebuilds {
+  /** Has the sdist of another version made; one that was made before is taken again. @errors FARM_REBUILD_* */
+  source(request: RebuildRequest): Promise<SourceView>;
+  /** @errors FARM_REBUILD_*, FARM_EDIT_RUNNING, and those of planning and of making the sdist */
+  start(request: RebuildRequest): Promise<BuildView>;
 }
 
 /** Yanks and takes them back. Laws: reason, record and page in one transaction; the same call twice changes nothing. */

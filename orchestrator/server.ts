@@ -13,6 +13,7 @@ import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { dashboardFiles } from './adapters/dashboard-files.ts';
 import { prismaEdits } from './adapters/edits.ts';
 import { prismaHistories } from './adapters/history.ts';
+import { prismaRebuilds } from './adapters/rebuilds.ts';
 import { prismaImports } from './adapters/imports.ts';
 import { imageMaker } from './adapters/image-maker.ts';
 import { githubParts } from './adapters/github-parts.ts';
@@ -48,6 +49,7 @@ import { badgeRoutes } from './api/routes/badges.ts';
 import { dashboardRoutes } from './api/routes/dashboard.ts';
 import { editRoutes } from './api/routes/edits.ts';
 import { historyRoutes } from './api/routes/history.ts';
+import { rebuildRoutes } from './api/routes/rebuilds.ts';
 import { importRoutes } from './api/routes/imports.ts';
 import { imageRoutes } from './api/routes/images.ts';
 import { registrationRoutes } from './api/routes/registrations.ts';
@@ -118,7 +120,7 @@ const app = await makeApp({
   more: [
     (server) => imageRoutes(server, { images }),
     (server) => registrationRoutes(server, { ...hub, accounts }), (server) => editRoutes(server, { edits }),
-    (server) => importRoutes(server, { imports }),
+    (server) => importRoutes(server, { imports }), (server) => rebuildRoutes(server, { rebuilds: prismaRebuilds(ports, builds) }),
     (server) => accountRoutes(server, { accounts }),
     (server) => sessionRoutes(server, sessions),
     (server) => historyRoutes(server, { yanks: indexYanks({ pool, clock, origin: () => config.url }), histories: prismaHistories(database) }),

@@ -19,6 +19,12 @@ import type { BuildSystem } from './steps/shapes.ts';
 /** What the project asks of the build of a cell. */
 export const optionsOf = (spec: BuildSpec): BuildOptions | undefined => spec.options as BuildOptions | undefined;
 
+/** What the project asks of a build; of an sdist only the environment of a version that somebody chose. */
+function askedOf(spec: BuildSpec | SdistSpec): BuildOptions | undefined {
+  if (spec.kind === 'build') return optionsOf(spec);
+  return spec.environment === undefined ? undefined : { environment: spec.environment as unknown as NonNullable<BuildOptions['environment']> };
+}
+
 /** A tar of fetched wheels is no bigger than this; a build environment of a GiB is a mistake. */
 export const bundleBytesMax = 1024 ** 3;
 
@@ -85,6 +91,7 @@ const lockLines = (lock: readonly Locked[]): string => [
 export interface Environment {
   readonly box: Box;
   readonly buildSystem: BuildSystem;
+  readonly options: BuildOptions | undefined;
   readonly lock: readonly Locked[];
   readonly libraries: CellLibraries;
 }
@@ -99,7 +106,7 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   const { blob, subdirectory } = source;
   const { image, cutoff } = spec;
   const own = ownInterpreter(spec);
-  const options = spec.kind === 'build' ? optionsOf(spec) : undefined;
+  const options = askedOf(spec);
   const tools = options?.tools ?? [];
   const first = await fetchOnce(scope, ['requires', image.key, blob.sha256, subdirectory, cutoff, ...own, ...tools],
     { sdist: blob.filename, subdirectory, requirements: tools, interpreterOf: null, buildsFor: target, cutoff }, source);
@@ -117,7 +124,7 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
   const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);
-  return { box, buildSystem, libraries, lock: [...lock, ...headers, ...libraries.lock, ...crates] };
+  return { box, buildSystem, options, libraries, lock: [...lock, ...headers, ...libraries.lock, ...crates] };
 }
 
 /** Fetches the crates of a project's Cargo.lock, once for the cells of a release, and puts them into the box. */

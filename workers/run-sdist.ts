@@ -34,10 +34,10 @@ async function sdistInScope(scope: Scope<SdistSpec>): Promise<SdistOutcome> {
   const { spec } = scope;
   const cloned = spec.git ? await clone(scope, spec.git) : null;
   prepareSealed(scope, spec.image);
-  const { box, buildSystem } = await environmentOf(scope, null, cloned?.source);
+  const { box, buildSystem, options } = await environmentOf(scope, null, cloned?.source);
   const sourceDateEpoch = cloned?.git.commitTime ?? spec.sourceDateEpoch;
   const { sdist } = await scope.step(box,
-    sdistCommand({ buildSystem, sourceDateEpoch, subdirectory: spec.git?.subdirectory ?? '' }), judgeSdist);
+    sdistCommand({ buildSystem, sourceDateEpoch, options, anew: options !== undefined, subdirectory: spec.git?.subdirectory ?? '' }), judgeSdist);
   const file = join(scope.folder, 'sdist');
   await box.take(`${place.out}/${sdist}`, file, limits.sdistBytesMax);
   const { sha256, bytes } = await digestOf(file);

@@ -5,6 +5,7 @@ import { fail, failure, FarmError, type Failure } from '../domain/failure.ts';
 import {
   canonicalText, chosenBy, orderCells, planBuild, planCore, policyOf, type Plan, type PlanCell, type PlanRow,
 } from '../domain/plan.ts';
+import { versionEnvironment, type Rebuild } from '../domain/rebuild.ts';
 import { allowsPython } from '../domain/version.ts';
 import type { Catalogue, Images } from '../ports.ts';
 import { likeImages } from '../../images/recipes.ts';
@@ -32,7 +33,7 @@ export interface Draft {
  */
 export async function draftPlan(
   { catalogue, images }: { readonly catalogue: Catalogue; readonly images?: Images | undefined }, resolved: Resolved,
-  order: { readonly request: BuildRequest; readonly builder: string; readonly recipes: string },
+  order: { readonly request: BuildRequest; readonly builder: string; readonly recipes: string; readonly rebuild?: Rebuild | undefined },
 ): Promise<Draft> {
   const { project, displayName, version, source, requiresPython } = resolved;
   const [catalogued, farmGrid, farmPolicy] = await Promise.all([catalogue.rows(), catalogue.unsupported(), catalogue.policy()]);
@@ -46,7 +47,7 @@ export async function draftPlan(
   const wishes = projectWishes(resolved.settings, recipes);
   const optionsOf = (target: string): CellOptions => {
     const read = wishes.of(target);
-    return read.ok ? read.value : fail('FARM_OPTION_WRONG', 'plan', { ...read.error });
+    return read.ok ? withVersion(read.value, resolved, order.rebuild) : fail('FARM_OPTION_WRONG', 'plan', { ...read.error });
   };
   const chosen = chosenBy(globs, policy);
   const inGrid = [...all, ...grid].filter(({ target }) => chosen(target));
@@ -66,11 +67,19 @@ export async function draftPlan(
   const plan = planBuild({
     project, displayName, version, source, builder: order.builder, cutoff: '', globs, rows, policy,
     grid: [...left, ...placement?.refused ?? [], ...grid], allowsPython: accepts,
+    ...(order.rebuild ? { rebuild: order.rebuild } : {}),
     unsupported: wishes.unsupported, optionsOf, recipes: recipes.map(({ by, sha256 }) => ({ by, sha256 })),
   });
   if (plan.cells.length === 0) fail('FARM_REQUIRES_PYTHON', 'plan', { project, requires: requiresPython ?? '' });
   if (plan.cells.every(({ skipped }) => skipped)) throw new FarmError(whyNothing(plan));
   return { plan, coreSha256: sha256Of(planCore(plan)), resolved, placement };
+}
+
+/** The options of a cell whose version somebody chose: the back end sees it in its environment, as the sdist's did. */
+function withVersion(options: CellOptions, { project }: Resolved, rebuild: Rebuild | undefined): CellOptions {
+  if (rebuild?.setVersion === undefined || options.skipped) return options;
+  const environment = [...options.build?.environment ?? [], ...versionEnvironment(project, rebuild.setVersion)];
+  return { ...options, build: { ...options.build, environment } };
 }
 
 /** The draft with the farm's own wheels that its cells are built with. */

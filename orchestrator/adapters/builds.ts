@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { BuildRequest, BuildView } from '../contract/api.ts';
 import { fail, type Failure } from '../domain/failure.ts';
+import type { Rebuild } from '../domain/rebuild.ts';
 import type { Builds, Catalogue, Clock, Records } from '../ports.ts';
 import { mustBeMade } from './builds-images.ts';
 import { lookAtRequirements } from './builds-blocked.ts';
@@ -41,7 +42,7 @@ export function prismaBuilds(ports: BuildPorts): Builds {
     async start(request) {
       const drafted = await draft(ports, request);
       if (ports.images && drafted.placement) mustBeMade(ports.images, drafted.placement.lacking);
-      const { buildId, started } = await record(ports, drafted, request, drafted.blocked);
+      const { buildId, started } = await record(ports, drafted, request);
       if (started) await startWorkflow(ports, buildId);
       return view(buildId, started);
     },
@@ -69,8 +70,14 @@ export function prismaBuilds(ports: BuildPorts): Builds {
 }
 
 async function draft(ports: BuildPorts, request: BuildRequest): Promise<Draft & { readonly blocked: ReadonlyMap<string, Failure> }> {
-  const resolved = await resolvedOf(ports, request);
-  const drafted = await draftPlan(ports, resolved, { request, builder: ports.builder, recipes: ports.recipes });
+  return draftOf(ports, await resolvedOf(ports, request), request);
+}
+
+/** The plan of what was resolved, with the farm's own wheels and the cells whose requirements nobody has. */
+export async function draftOf(
+  ports: BuildPorts, resolved: Resolved, request: BuildRequest, rebuild?: Rebuild,
+): Promise<Draft & { readonly blocked: ReadonlyMap<string, Failure> }> {
+  const drafted = await draftPlan(ports, resolved, { request, builder: ports.builder, recipes: ports.recipes, rebuild });
   const { blocked, own } = await lookAtRequirements({ database: ports.database, upstream: ports.resolve.upstream }, drafted);
   return { ...withOwnWheels(drafted, own), blocked };
 }
@@ -89,12 +96,14 @@ async function resolvedOf(ports: BuildPorts, { what, source, of }: BuildRequest)
 
 /**
  * Writes release, plan, cells and build, one request for a plan after the other. `started` false where the plan is
- * unchanged and nothing is left to do; a build that goes on already is joined.
+ * unchanged and nothing is left to do; a build that goes on already is joined. `rebuilt` is asked in the same transaction.
  */
-async function record(
-  ports: BuildPorts, wanted: Draft, request: BuildRequest, blocked: ReadonlyMap<string, Failure>,
+export async function record(
+  ports: BuildPorts, wanted: Awaited<ReturnType<typeof draftOf>>, request: BuildRequest, rebuilt?: (tx: Tx) => Promise<Rebuild>,
 ): Promise<{ readonly buildId: string; readonly started: boolean }> {
+  const { blocked } = wanted;
   return ports.database.prisma.$transaction(async (tx) => {
+    const rebuild = await rebuilt?.(tx);
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${wanted.coreSha256}, 0))`;
     const planSha256 = await writePlan(tx, wanted, wholeSecond(ports.clock.now()));
     const last = await tx.build.findFirst({ where: { planSha256 }, orderBy: { startedAt: 'desc' } });
@@ -105,7 +114,7 @@ async function record(
     const open = needed.filter((target) => !blocked.has(target));
     if (last && open.length === 0 && !needsPublishing(last)) return { buildId: last.id, started: false };
     const build = await tx.build.create({
-      data: { id: randomUUID(), planSha256, again, ...(request.limits ? { limits: asJson(request.limits) } : {}) },
+      data: { id: randomUUID(), planSha256, again, ...(rebuild ? { rebuild: asJson(rebuild) } : {}), ...(request.limits ? { limits: asJson(request.limits) } : {}) },
     });
     await resetCells(tx, planSha256, needed);
     for (const target of needed.filter((one) => blocked.has(one))) {

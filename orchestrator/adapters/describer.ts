@@ -43,6 +43,7 @@ export function wheelDescriber(
           outPath, small: 'memory',
           expected: { name: input.plan.project, version: input.plan.version, targetId: input.target },
           ...floorOf(input),
+          ...(input.plan.rebuild?.buildTag === undefined ? {} : { buildTag: input.plan.rebuild.buildTag }),
           sbom: (facts) => (sbom = sbomText(input, imageSha256, facts)),
           sourceDateEpoch: input.plan.source.sourceDateEpoch,
         });

@@ -15,6 +15,7 @@ import type { BlobStore, Clock, Upstream, Workflows } from '../ports.ts';
 import { draftEdit, refuse, type Draft } from './edits-draft.ts';
 import { otherMaintainers, personOf } from './edits-approval.ts';
 import { findRelease, readRelease, type EditedSource } from './edits-release.ts';
+import { Prisma } from './prisma/client/client.ts';
 import { asJson, type Database, type Tx } from './prisma/database.ts';
 
 /** What edits need of the world. */
@@ -136,12 +137,24 @@ export interface NewEdit extends Omit<Drafted, 'draft'> {
 
 const openStates = ['running', 'awaiting-approval'];
 
-/** One edit of a release at a time, made for the files that its preview showed. @errors FARM_EDIT_RUNNING, FARM_EDIT_STALE */
+/** @errors FARM_EDIT_RUNNING */
+export async function refuseOpenEdit(tx: Tx, project: string, version: string): Promise<void> {
+  const open = await tx.edit.findFirst({ where: { project, version, state: { in: openStates } } });
+  if (open) fail('FARM_EDIT_RUNNING', 'publish', { project, version, edit: open.id });
+}
+
+/** The build tag of a rebuild is in its wheels: no edit may take it meanwhile. @errors FARM_REBUILD_RUNNING */
+export async function refuseRebuild(tx: Tx, project: string, version: string): Promise<void> {
+  const open = await tx.build.findFirst({ where: { state: 'running', rebuild: { not: Prisma.DbNull }, plan: { release: { project, version } } } });
+  if (open) fail('FARM_REBUILD_RUNNING', 'publish', { project, version, build: open.id });
+}
+
+/** One edit of a release at a time, made for the files that its preview showed. @errors FARM_EDIT_RUNNING, FARM_REBUILD_RUNNING, FARM_EDIT_STALE */
 export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdit): Promise<string> {
   const { request, draft, approvals, source: { project, version } } = wanted;
   await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`edit ${project} ${version}`}, 0))`;
-  const open = await tx.edit.findFirst({ where: { project, version, state: { in: openStates } } });
-  if (open) fail('FARM_EDIT_RUNNING', 'publish', { project, version, edit: open.id });
+  await refuseOpenEdit(tx, project, version);
+  await refuseRebuild(tx, project, version);
   const { basis, buildTag, nextPost } = await readRelease(tx, project, version);
   const postTaken = wanted.toVersion !== null && (nextPost !== wanted.toVersion
     || await tx.edit.findFirst({ where: { project, toVersion: wanted.toVersion, state: { in: openStates } } }) !== null);

@@ -2,9 +2,11 @@ import type { HistoryEntry } from '../contract/history.ts';
 import type { EditGroup } from '../domain/edit-release.ts';
 import { printDiff } from '../domain/edit.ts';
 import { fail } from '../domain/failure.ts';
+import type { Rebuild } from '../domain/rebuild.ts';
 import { compareVersions, parseVersion } from '../domain/version.ts';
 import type { Histories } from '../edit-ports.ts';
 import { parseWhat } from './builds-resolve.ts';
+import { Prisma } from './prisma/client/client.ts';
 import type { Database } from './prisma/database.ts';
 
 const entriesMax = 1_000;
@@ -23,19 +25,22 @@ export function prismaHistories({ prisma }: Database): Histories {
       const where = { project, version: { in: versions } };
       const page = { take: entriesMax, orderBy: { startedAt: 'asc' } } as const;
       const [builds, imports, edits, yanks] = await Promise.all([
-        prisma.build.findMany({ where: { id: { in: all.flatMap(({ buildId }) => buildId ?? []) } }, ...page }),
+        prisma.build.findMany({
+          where: { OR: [{ id: { in: all.flatMap(({ buildId }) => buildId ?? []) } }, { rebuild: { not: Prisma.DbNull }, plan: { release: where } }] },
+          include: { plan: { select: { release: { select: { version: true } } } } }, ...page,
+        }),
         prisma.import.findMany({ where: { ...where, state: 'published' }, ...page }),
         prisma.edit.findMany({ where, ...page }),
         prisma.yankEvent.findMany({ where, take: entriesMax, orderBy: { at: 'asc' } }),
       ]);
       const files = (owns: (file: (typeof all)[number]) => boolean) => all.filter(owns).map(({ filename, sha256 }) => ({ filename, sha256 }));
-      const versionOf = (owns: (file: (typeof all)[number]) => boolean) => all.find(owns)?.version ?? '';
       const entries: HistoryEntry[] = [
         ...builds.map((row) => {
           const owns = (file: (typeof all)[number]) => file.buildId === row.id && file.editId === null;
+          const rebuild = row.rebuild as unknown as Rebuild | null;
           return {
-            at: row.startedAt.toISOString(), version: versionOf(owns), kind: 'build', id: row.id, state: row.state, by: null, why: null,
-            changes: [], files: files(owns),
+            at: row.startedAt.toISOString(), version: row.plan.release.version, kind: rebuild ? 'rebuild' : 'build', id: row.id, state: row.state,
+            by: rebuild?.by ?? null, why: rebuild?.why ?? null, changes: rebuild ? rebuildLines(rebuild) : [], files: files(owns),
           };
         }).filter((entry) => versions.includes(entry.version)),
         ...imports.map((row) => ({
@@ -56,6 +61,9 @@ export function prismaHistories({ prisma }: Database): Histories {
     },
   };
 }
+
+const rebuildLines = ({ setVersion, buildTag, from }: Rebuild): string[] =>
+  [setVersion === undefined ? `build tag ${buildTag ?? ''}` : `version ${setVersion}, of ${from.filename}`];
 
 const changesOf = (groups: readonly EditGroup[]): string[] =>
   [...new Set(groups.flatMap(({ changes }) => printDiff(changes).trimEnd().split('\n')))].filter((line) => line !== '');

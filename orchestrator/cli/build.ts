@@ -35,7 +35,16 @@ export const command: Command = {
   },
 };
 
-async function build(context: Context, asked: Asked): Promise<number> {
+const build = (context: Context, asked: Asked): Promise<number> => runBuild(context, asked, async (client, signal) => {
+  const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), signal);
+  if (asked.withDeps) await depsFirst(context, client, request);
+  return withImages({ client, err: context.err, signal }, () => client.post<BuildView>('/builds', request));
+});
+
+/** Starts a build, shows it until it has ended and reports it; Ctrl-C cancels it. @returns exit status */
+export async function runBuild(
+  context: Context, { json }: { readonly json: boolean }, start: (client: ApiClient, signal: AbortSignal) => Promise<BuildView>,
+): Promise<number> {
   await ensureUp(context);
   const client = clientOf(context.places);
   const stop = new AbortController();
@@ -50,14 +59,12 @@ async function build(context: Context, asked: Asked): Promise<number> {
     if (running) cancel(running);
   };
   process.on('SIGINT', onInterrupt).on('SIGTERM', onInterrupt);
-  const request = await requestOf(client, asked, (line) => context.err.write(`${line}\n`), stop.signal);
-  if (asked.withDeps) await depsFirst(context, client, request);
-  const started = await withImages({ client, err: context.err, signal: stop.signal }, () => client.post<BuildView>('/builds', request));
+  const started = await start(client, stop.signal);
   running = started.id;
   // Asked for while the farm was planning: nobody else would end the build.
   if (stop.signal.aborted && started.state === 'running') cancel(running);
   const ended = started.state === 'running' ? await follow(context, client, started) : started;
-  return report(context, client, ended, asked.json);
+  return report(context, client, ended, json);
 }
 
 /** Requirements without a wheel are built before; each is shown as a build of its own. */

@@ -31,6 +31,7 @@ export const commandNames: readonly (readonly [name: string, summary: string])[]
   ['plan', 'show what a build would do'],
   ['cancel', 'end a build'],
   ['import', 'take a release from the upstream index'],
+  ['rebuild', 'build a published release again, also as another version'],
   ['edit', 'change the metadata of a published release'],
   ['yank', 'mark a release as not to be chosen, with a reason'],
   ['history', 'show builds, imports, edits and yanks of a release'],

@@ -22,20 +22,26 @@ export interface Asked {
   readonly withDeps: boolean;
 }
 
+/** Takes the globs of `--targets` out of the arguments. @errors FARM_BAD_REQUEST */
+export function splitTargets(argv: readonly string[]): { readonly targets: string[]; readonly rest: readonly string[] } {
+  const at = argv.indexOf('--targets');
+  if (at < 0) return { targets: [], rest: argv };
+  const next = argv.findIndex((word, index) => index > at && word.startsWith('--'));
+  const globs = argv.slice(at + 1, next < 0 ? undefined : next);
+  if (globs.length === 0) throw wrongUse('--targets needs at least one glob');
+  return { targets: globs.flatMap((glob) => glob.split(/[\s,]+/)).filter(Boolean), rest: [...argv.slice(0, at), ...(next < 0 ? [] : argv.slice(next))] };
+}
+
 /**
  * Reads `WHAT [--targets GLOB…] [--json] [--again] [--recipe FILE]`; globs go on until the next option.
  * @errors FARM_BAD_REQUEST
  */
 export function readAsked(argv: readonly string[]): Asked {
-  const at = argv.indexOf('--targets');
-  const next = at < 0 ? -1 : argv.findIndex((word, index) => index > at && word.startsWith('--'));
-  const globs = at < 0 ? [] : argv.slice(at + 1, next < 0 ? undefined : next);
-  const rest = at < 0 ? argv : [...argv.slice(0, at), ...(next < 0 ? [] : argv.slice(next))];
+  const { targets, rest } = splitTargets(argv);
   const { values, positionals } = readArguments(rest, { json: { type: 'boolean' }, again: { type: 'boolean' }, recipe: { type: 'string' }, 'with-deps': { type: 'boolean' } });
   const [what, ...more] = positionals;
   if (!what || more.length > 0) throw wrongUse(what ? `one thing at a time, not also ${more.join(' ')}` : 'say what to build');
-  if (at >= 0 && globs.length === 0) throw wrongUse('--targets needs at least one glob');
-  return { what, targets: globs.flatMap((glob) => glob.split(/[\s,]+/)).filter(Boolean), json: values.json ?? false, again: values.again ?? false, recipe: values.recipe ?? null, withDeps: values['with-deps'] ?? false };
+  return { what, targets, json: values.json ?? false, again: values.again ?? false, recipe: values.recipe ?? null, withDeps: values['with-deps'] ?? false };
 }
 
 /**
@@ -60,7 +66,7 @@ export async function requestOf(
 }
 
 /** A recipe as its file has it. @errors FARM_BAD_REQUEST */
-async function recipeOf(path: string): Promise<{ name: string; text: string }> {
+export async function recipeOf(path: string): Promise<{ name: string; text: string }> {
   try {
     return { name: basename(path), text: await readFile(path, 'utf8') };
   } catch (error) {

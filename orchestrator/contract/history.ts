@@ -27,9 +27,9 @@ export type YankView = Static<typeof YankView>;
 
 export const HistoryEntry = Type.Object({
   at: Type.String(), version: Type.String(),
-  /** build | import | edit | yank | unyank */
+  /** build | rebuild | import | edit | yank | unyank */
   kind: Type.String(), id: Type.String(), state: Type.String(), by: Text, why: Text,
-  /** What was changed, a line each: `- Field: value`, `+ Field: value`. */
+  /** What was changed, a line each: `- Field: value`, `+ Field: value`; of a rebuild its build tag or version. */
   changes: Type.Array(Type.String()),
   files: Type.Array(Type.Object({ filename: Type.String(), sha256: Type.String() })),
 });

@@ -117,6 +117,8 @@ export const SdistSpec = Type.Object({
   image: ImageInput,
   source: Type.Optional(BlobInput),
   git: Type.Optional(GitSpec),
+  /** Assignment[] of domain/shell-words.ts: of a release that gets another version. */
+  environment: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()))),
   sourceDateEpoch: Count,
   cutoff: Type.String(),
   limits: LimitsShape,

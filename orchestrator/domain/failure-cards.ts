@@ -207,6 +207,12 @@ export const cards = {
     'See what it changed: ./farm history {project}=={version}'),
   FARM_EDIT_SELECTOR: card('project', 'never', 422, '{what} names no release that was published here.',
     'Give a name with version bounds, such as numpy<2; ./farm history NAME lists the versions.'),
+  // rebuilds
+  FARM_REBUILD_RELEASE: card('project', 'never', 404, '{project} {version} cannot be built again here: {why}.', 'Build it: ./farm build {project}=={version}'),
+  FARM_REBUILD_RUNNING: card('project', 'never', 409, '{project} {version} is being built again: build {build}.',
+    'Wait until that build has ended, or cancel it: ./farm cancel {build}'),
+  FARM_REBUILD_VERSION: card('project', 'never', 422, 'The rebuild cannot have the version {version}: {why}.',
+    'Choose a version that nobody has. Where the project writes its version in a file, change it there and build that folder.'),
   // imports
   FARM_IMPORT_HELD: card('project', 'never', 409, 'This farm answers for {project} itself; a release of that name is not taken from upstream.',
     'Import under a farm that does not hold the name, or build the release from its own source.'),

@@ -2,6 +2,7 @@ import { compareTargets } from './coverage.ts';
 import type { BuildOptions, CellOptions, TestOptions } from './cell-options.ts';
 import type { Unsupported } from './cibuildwheel.ts';
 import type { Failure, Step } from './failure.ts';
+import type { Rebuild } from './rebuild.ts';
 import type { RecipeLimits } from './recipe.ts';
 
 /** Cell states, the words of tables, API, JSON and pages. */
@@ -98,6 +99,8 @@ export interface Plan {
   readonly unsupported?: readonly Unsupported[];
   /** Digests of the recipes that were laid over the project's own options, lowest first. */
   readonly recipes?: readonly { readonly by: string; readonly sha256: string }[];
+  /** Set where a published release is built again: nothing that was built before is taken for it. */
+  readonly rebuild?: Rebuild;
 }
 
 export interface PlanRequest {
@@ -117,6 +120,7 @@ export interface PlanRequest {
   readonly optionsOf?: (target: string) => CellOptions;
   readonly unsupported?: readonly Unsupported[];
   readonly recipes?: NonNullable<Plan['recipes']>;
+  readonly rebuild?: Rebuild;
 }
 
 /** A line of images/policy.json: the first line whose glob matches gives the tier. */
@@ -189,6 +193,7 @@ export function planBuild(request: PlanRequest): Plan {
     })),
     ...(request.unsupported && request.unsupported.length > 0 ? { unsupported: request.unsupported } : {}),
     ...(request.recipes && request.recipes.length > 0 ? { recipes: request.recipes } : {}),
+    ...(request.rebuild ? { rebuild: request.rebuild } : {}),
   };
 }
 
@@ -230,6 +235,7 @@ export function attemptKeyText(plan: Plan, row: PlanRow, lock: readonly Locked[]
     build: buildOptionsOf(plan, row.target),
     builder: plan.builder,
     lock: [...lock].map(({ filename, sha256 }) => `${filename}#${sha256}`).sort(),
+    rebuild: plan.rebuild?.id,
     row,
     sdist: plan.source.sdistSha256,
     sourceDateEpoch: plan.source.sourceDateEpoch,

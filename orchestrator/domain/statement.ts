@@ -4,6 +4,7 @@
  */
 
 import { canonicalText, type GitOrigin } from './plan.ts';
+import type { Rebuild } from './rebuild.ts';
 
 /** https://github.com/in-toto/attestation, spec/v1/statement.md */
 export const statementType = 'https://in-toto.io/Statement/v1';
@@ -73,6 +74,8 @@ export interface WheelOrigin {
   readonly sdist: NamedDigest & { readonly uri?: string };
   /** The repository that the sdist was made of, where it was. */
   readonly git?: GitOrigin;
+  /** Why a published release was built again, where it was. */
+  readonly rebuild?: Rebuild;
   readonly requirements: readonly BuildRequirement[];
   readonly invocationId: string;
   /** RFC 3339, UTC. */
@@ -113,6 +116,7 @@ export function wheelProvenance(farmId: string, origin: WheelOrigin): Statement 
       externalParameters: {
         project: origin.project, version: origin.version, target: origin.target,
         ...(origin.recipes ? { recipes: origin.recipes } : {}),
+        ...(origin.rebuild ? { rebuild: rebuildOf(origin.rebuild) } : {}),
         ...(origin.git ? { repository: origin.git.url, ref: origin.git.ref, commit: origin.git.commit } : {}),
       },
       internalParameters: {
@@ -132,12 +136,16 @@ export function wheelProvenance(farmId: string, origin: WheelOrigin): Statement 
   });
 }
 
+const rebuildOf = ({ why, by, buildTag, setVersion }: Rebuild): Record<string, unknown> =>
+  ({ why, requestedBy: by, ...(buildTag === undefined ? {} : { buildTag }), ...(setVersion === undefined ? {} : { setVersion }) });
+
 function dependenciesOf(names: FarmNames, origin: WheelOrigin): ResourceDescriptor[] {
   const { name, uri, sha256 } = origin.sdist;
   const sortKey = (one: BuildRequirement): string => `${one.name} ${one.version} ${one.sha256}`;
   const sorted = [...origin.requirements].sort((a, b) => (sortKey(a) < sortKey(b) ? -1 : 1));
   return [
     { name, ...(uri === undefined ? {} : { uri }), digest: { sha256 } },
+    ...(origin.rebuild?.setVersion === undefined ? [] : [{ name: origin.rebuild.from.filename, digest: { sha256: origin.rebuild.from.sha256 } }]),
     ...gitDependencies(origin.git),
     { name: 'image', uri: `${names.imageBase}${origin.imageKey}`, digest: { sha256: origin.imageSha256 } },
     ...sorted.map((one) => ({

@@ -22,6 +22,8 @@ interface Wanted {
   readonly content?: string;
   /** Of the wheel: `py3-none-any` where absent. */
   readonly tag?: string;
+  /** Build tag of the wheel. */
+  readonly build?: string;
 }
 
 const metadataOf = ({ name, version, requires = [], requiresPython = null }: Wanted): string => [
@@ -40,13 +42,13 @@ export function makeWheel(wanted: Wanted): MadeDistribution {
   const members: [string, string][] = [
     [`${moduleOf(wanted.name)}.py`, `value = ${JSON.stringify(wanted.content ?? '')}\n`],
     [`${stem}.dist-info/METADATA`, metadata],
-    [`${stem}.dist-info/WHEEL`, `Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: ${tag}\n`],
+    [`${stem}.dist-info/WHEEL`, `Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\n${wanted.build ? `Build: ${wanted.build}\n` : ''}Tag: ${tag}\n`],
   ];
   const record = members.map(([path, text]) =>
     `${path},sha256=${createHash('sha256').update(text).digest('base64url')},${Buffer.byteLength(text)}\n`);
   members.push([`${stem}.dist-info/RECORD`, `${record.join('')}${stem}.dist-info/RECORD,,\n`]);
   return {
-    filename: `${stem}-${tag}.whl`, bytes: zipOf(members), metadata, requiresPython: wanted.requiresPython ?? null,
+    filename: `${stem}-${wanted.build ? `${wanted.build}-` : ''}${tag}.whl`, bytes: zipOf(members), metadata, requiresPython: wanted.requiresPython ?? null,
   };
 }
 

@@ -3,6 +3,7 @@
 Order: {hook: "requires" | "requires-sdist" | "build" | "sdist" | "environment", buildSystem, src, env, out,
   target?: id of the target of the image whose environment is given to the backend, sourceDateEpoch,
   targetBundle?: tar of wheels for the target, whose headers a build compiles against,
+  anew?: the version of an unpacked sdist is asked for again,
   project?, version?: what the wheel must be, compilerLog, options?: what the project asks for (options.py)}
 Result: requires: {requires: [PEP 508]} · sdist: {sdist: filename}
   build: {wheel, pure, platformTag, compilerCalls, compilerFailures, notes: [text]}
@@ -158,6 +159,9 @@ def build(order):
 
 def sdist(order):
     os.makedirs(order["out"], exist_ok=True)
+    # Hatchling believes the PKG-INFO of an sdist before it asks for the version anew.
+    if order.get("anew") and os.path.isfile(f"{order['src']}/PKG-INFO"):
+        os.remove(f"{order['src']}/PKG-INFO")
     call(order, "build_sdist", order["out"])
     names = sorted(name for name in os.listdir(order["out"]) if name.endswith((".tar.gz", ".zip")))
     if len(names) != 1:

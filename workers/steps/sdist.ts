@@ -7,11 +7,11 @@ import type { HookOrder } from './hook-order.ts';
 import { judgeOf } from './judge.ts';
 import { SdistResult } from './shapes.ts';
 
-/** Leaves one sdist in `place.out`. */
-export function sdistCommand(order: Omit<HookOrder, 'target'>): StepCommand {
+/** Leaves one sdist in `place.out`. @shape anew: the source is an sdist that gets another version */
+export function sdistCommand({ anew, ...order }: Omit<HookOrder, 'target'> & { readonly anew: boolean }): StepCommand {
   return scriptCommand({
     step: 'sdist', script: 'hooks.py', name: 'sdist', msMax: limits.stepMsMax.sdist,
-    order: { hook: 'sdist', ...hookMembers({ ...order, target: null }) },
+    order: { hook: 'sdist', anew, ...hookMembers({ ...order, target: null }) },
   });
 }
 

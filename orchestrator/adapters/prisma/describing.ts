@@ -23,7 +23,7 @@ const siblingQuery = `(
   union all (
   select f.target, f.metadata_sha256 from plan p join release r on r.id = p.release_id
     join file f on f.project = r.project and f.version = r.version
-  where p.sha256 = $1 and f.target <> $2 and f.metadata_sha256 is not null
+  where p.sha256 = $1 and f.target <> $2 and f.metadata_sha256 is not null and f.edit_id is null
   limit 1)
   limit 1`;
 

@@ -29,6 +29,7 @@ export async function refusedSdist(
   { database, blobs }: LogPorts, sourceId: string, outcome: Extract<SdistOutcome, { state: 'succeeded' }>,
 ): Promise<Failure | null> {
   const source = await database.prisma.source.findUnique({ where: { id: sourceId } });
+  if (source && source.setVersion !== null) return otherVersion(blobs, source.setVersion, outcome.sdist);
   if (!source?.gitUrl) return null;
   const read = await readSdist(await blobs.path(outcome.sdist.sha256), outcome.sdist.filename);
   if (!read.ok) return failure(read.error.code, 'sdist', read.error.words);
@@ -37,6 +38,16 @@ export async function refusedSdist(
   const said = tag === null ? null : tagVersion(tag, [read.value.name, source.subdirectory]);
   if (tag === null || said === null || (found.ok && compareVersions(found.value, said) === 0)) return null;
   return failure('FARM_TAG_VERSION', 'sdist', { tag, repository: source.gitUrl, expected: said.text, found: read.value.version });
+}
+
+/** The failure of an sdist that did not take the version that it was given, else null. */
+async function otherVersion(blobs: LogPorts['blobs'], asked: string, { sha256, filename }: { readonly sha256: string; readonly filename: string }): Promise<Failure | null> {
+  const read = await readSdist(await blobs.path(sha256), filename);
+  if (!read.ok) return failure(read.error.code, 'sdist', read.error.words);
+  const [found, wanted] = [parseVersion(read.value.version), parseVersion(asked)];
+  if (found.ok && wanted.ok && compareVersions(found.value, wanted.value) === 0) return null;
+  const why = `its sdist goes on saying ${read.value.version}, because its build back end takes no version from the environment`;
+  return failure('FARM_REBUILD_VERSION', 'sdist', { version: asked, why });
 }
 
 /**

@@ -1,6 +1,8 @@
 import type { EditApproval } from '../../domain/edit-statement.ts';
 import { editMetadata, type EditOperation } from '../../domain/edit.ts';
 import { currentWheels } from '../../domain/edit-basis.ts';
+import { nextBuildTag } from '../../domain/edit-delivery.ts';
+import { parseWheelFilename } from '../../domain/filename.ts';
 import { headerValues, readHeaders } from '../../domain/edit-text.ts';
 import { fail } from '../../domain/failure.ts';
 import { requirementDifference } from '../../domain/requirement.ts';
@@ -27,7 +29,7 @@ export function prismaLateEdits(ports: Ports): LateEdits {
       const late = order.files.filter(({ kind, filename }) => kind === 'wheel' && !known.has(filename));
       const sibling = currentWheels(there.filter(({ kind }) => kind === 'wheel'))[0] ?? null;
       const made = [];
-      for (const file of late) made.push(await editedLate(ports, { order, edits, last, file, sibling }));
+      for (const file of late) made.push(await editedLate(ports, { order, edits, last, file, sibling, buildTag: buildTagOf(file, [...known, ...order.files.map(({ filename }) => filename)], last) }));
       const wheels = made.flatMap((one) => one ?? []);
       const signed = await prisma.attestation.findMany({ where: { fileSha256: { in: wheels.map(({ origin }) => origin.wheel.sha256) }, kind: 'provenance' } });
       const done = new Set(signed.map(({ fileSha256 }) => fileSha256));
@@ -39,17 +41,24 @@ export function prismaLateEdits(ports: Ports): LateEdits {
   };
 }
 
+/** A rebuilt wheel has the tag of its rebuild: edited, it takes the next one. */
+function buildTagOf({ filename }: FileToPublish, all: readonly string[], last: Edit): number {
+  const parsed = parseWheelFilename(filename);
+  return parsed.ok && parsed.value.build !== null ? nextBuildTag(all) : last.buildTag;
+}
+
 interface LateWheel {
   readonly order: PublishOrder;
   readonly edits: readonly Edit[];
   readonly last: Edit;
   readonly file: FileToPublish;
+  readonly buildTag: number;
   /** A wheel that installers choose now. */
   readonly sibling: { readonly filename: string; readonly metadataSha256: string | null } | null;
 }
 
 /** The late wheel with every edit in force; null where it says already what they say. @errors FARM_EDIT_LATE, FARM_REQUIRES_DIFFER */
-async function editedLate(ports: Ports, { order, edits, last, file, sibling }: LateWheel) {
+async function editedLate(ports: Ports, { order, edits, last, file, sibling, buildTag }: LateWheel) {
   const { project, version } = order;
   const metadata = await textOf(ports.blobs, file.metadataSha256);
   const applied: Edit[] = [];
@@ -69,7 +78,7 @@ async function editedLate(ports: Ports, { order, edits, last, file, sibling }: L
   const operations = applied.flatMap(operationsOf);
   const { filename, sha256, metadataSha256, requiresPython } = file;
   const draft = await draftEdit(ports, {
-    project, version, buildTag: last.buildTag, toVersion: null, sourceDateEpoch: Math.floor(last.startedAt.getTime() / 1000), operations, sdist: null,
+    project, version, buildTag, toVersion: null, sourceDateEpoch: Math.floor(last.startedAt.getTime() / 1000), operations, sdist: null,
     wheels: [{ filename, sha256, metadataSha256, requiresPython, base: { filename, sha256 } }],
   });
   const [row] = await keepWheels(ports.blobs, last.id, draft);
@@ -81,7 +90,7 @@ async function editedLate(ports: Ports, { order, edits, last, file, sibling }: L
   const why = applied.map((edit) => edit.why).join('; ');
   const wheel = await ports.database.prisma.editWheel.findUniqueOrThrow({ where: { editId_filename: { editId: last.id, filename: row.filename } } });
   return {
-    origin: { ...originOf(last, wheel), operations, approvals, why },
+    origin: { ...originOf({ ...last, buildTag }, wheel), operations, approvals, why },
     file: {
       filename: wheel.filename, sha256: wheel.sha256, bytes: Number(wheel.bytes), kind: 'wheel' as const,
       requiresPython: wheel.requiresPython, metadataSha256: wheel.metadataSha256, target: file.target, attemptId: file.attemptId,

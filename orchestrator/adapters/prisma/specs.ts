@@ -1,5 +1,7 @@
 import type { BlobInput, BuildSpec, ImageInput, SdistSpec, TestSpec } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
+import { parseSdistFilename } from '../../domain/filename.ts';
+import { versionEnvironment } from '../../domain/rebuild.ts';
 import type { Plan, PlanRow } from '../../domain/plan.ts';
 import type { Tx } from './database.ts';
 import { buildFacts, imageInput, limitsOf, planOf } from './rows.ts';
@@ -63,11 +65,17 @@ export async function sdistSpec(
   } as const;
   if (source.gitUrl === null || source.gitCommit === null) {
     const blob = { sha256: source.sha256, filename: source.filename, bytes: Number(source.bytes) };
-    return { spec: { ...common, source: blob }, inputs: [image.tarSha256, source.sha256] };
+    const environment = source.setVersion === null ? {} : { environment: versionEnvironment(nameIn(source.filename), source.setVersion).map((one) => ({ ...one })) };
+    return { spec: { ...common, ...environment, source: blob }, inputs: [image.tarSha256, source.sha256] };
   }
   const git = order.git ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: 'with git' });
   const { gitUrl: url, gitCommit: commit, subdirectory } = source;
   return { spec: { ...common, git: { url, commit, subdirectory, image: git } }, inputs: [image.tarSha256, git.tarSha256] };
+}
+
+function nameIn(sdist: string): string {
+  const parsed = parseSdistFilename(sdist);
+  return parsed.ok ? parsed.value.name : fail('FARM_INTERNAL', 'sdist', { why: `${sdist} is no name of an sdist` });
 }
 
 /** Whether a row builds or tests on the machine's own architecture. */

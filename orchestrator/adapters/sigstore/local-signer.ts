@@ -109,6 +109,7 @@ function originOf({ plan, planSha256 }: PlanToSign, file: FileToSign): WheelOrig
       ...(origin === 'index' ? { uri: packageUrl(plan.project, plan.version) } : {}),
     },
     ...(git ? { git } : {}),
+    ...(plan.rebuild ? { rebuild: plan.rebuild } : {}),
     requirements: attempt.lock,
     invocationId: attempt.id,
     startedOn: attempt.startedAt,

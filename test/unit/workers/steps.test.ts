@@ -23,7 +23,7 @@ const hook = { buildSystem, target: 'cp311-manylinux_x86_64', sourceDateEpoch: 1
 it('every command names the result file that its order names', () => {
   const commands = [
     fetchCommand({ sdist: 'demo-1.0.tar.gz', interpreterOf: null, cutoff: '2026-01-01T00:00:00Z' }),
-    prepareCommand('demo-1.0.tar.gz'), requiresCommand(hook), requiresCommand(hook, 'sdist'), sdistCommand(hook),
+    prepareCommand('demo-1.0.tar.gz'), requiresCommand(hook), requiresCommand(hook, 'sdist'), sdistCommand({ ...hook, anew: false }),
     buildCommand({ ...hook, project: 'demo', version: '1.0', msMax: 60_000 }), environmentCommand(hook),
     repairCommand({ wheel: 'a.whl', target: 't', sourceDateEpoch: 1 }),
     auditCommand({ wheel: 'a.whl', target: 't', project: 'demo', version: '1.0' }),
@@ -55,7 +55,7 @@ it('requirements of the test are those of the target', () => {
 });
 
 it('an sdist is made on the build machine itself', () => {
-  expect(orderOf(sdistCommand(hook))).not.toHaveProperty('target');
+  expect(orderOf(sdistCommand({ ...hook, anew: false }))).not.toHaveProperty('target');
 });
 
 it('only the tests use the interpreter of the image', () => {
