@@ -15,6 +15,14 @@ import type { MakeOptions, PackageVersion, Recipe } from './types.ts';
 const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const aptFolder = '/etc/apt';
 
+/** What is unpacked: a root for a recipe, or what another script of debian/ makes of the archive. */
+export type Unpacking = Recipe & {
+  /** Of images/debian; bootstrap.sh where it is not named. */
+  readonly script?: string;
+  readonly environment?: Readonly<Record<string, string>>;
+  /** Names of files that the script leaves beside root.tar, packages.txt and sources.txt. */
+  readonly leaves?: readonly string[];
+};
 export interface Unpacked { readonly tarPath: string; readonly packages: PackageVersion[]; readonly archive: string[] }
 type Say = (line: string) => void;
 
@@ -23,7 +31,7 @@ type Say = (line: string) => void;
  * @errors when neither way is open: the message says what to install
  */
 export async function unpackRoot(
-  recipe: Recipe, folder: string, docker: Docker, options: MakeOptions, tell: Say,
+  recipe: Unpacking, folder: string, docker: Docker, options: MakeOptions, tell: Say,
 ): Promise<Unpacked> {
   // apt's own lines are many and name hosts; a failure's message has the last of them.
   const say = (line: string): void => { if (!/^(?:Get|Hit|Ign|Err|Fetched|Reading|E:|W:|I: (?!downl|extr|success)|\s)/.test(line)) tell(line); };
@@ -39,8 +47,10 @@ export async function unpackRoot(
   return { tarPath: join(folder, 'root.tar'), packages, archive };
 }
 
+const scriptOf = ({ script = 'bootstrap.sh' }: Unpacking): string => join(imagesFolder, 'debian', script);
+
 /** Variables of bootstrap.sh; `folder` as the script sees it. */
-function scriptEnvironment(recipe: Recipe, folder: string, lists: readonly string[]): Record<string, string> {
+function scriptEnvironment(recipe: Unpacking, folder: string, lists: readonly string[]): Record<string, string> {
   const architectures = readArchitectures();
   // Headers and sysconfig data of this machine are the start for platforms that Debian has none for.
   const machines = recipe.pythonSource ? [recipe.architecture] : rowsOf(recipe.name).map((row) => row.architecture);
@@ -49,7 +59,7 @@ function scriptEnvironment(recipe: Recipe, folder: string, lists: readonly strin
     SUITE: recipe.suite, ARCHITECTURE: architectureOf(recipe).debian, PACKAGES: recipe.packages.join(','),
     SYSROOTS: [...sysroots].toSorted().join(' '), PYTHON: recipe.python, OUT: folder, RUST: recipe.rust ? 'yes' : '',
     SOURCE: recipe.pythonSource ? `python${recipe.python}` : '',
-    SOURCES: lists.map((_, n) => `${folder}/sources-${n}.list`).join(' '), SOURCE_DATE_EPOCH: String(imageEpoch),
+    SOURCES: lists.map((_, n) => `${folder}/sources-${n}.list`).join(' '), SOURCE_DATE_EPOCH: String(imageEpoch), ...recipe.environment,
   };
 }
 
@@ -64,7 +74,7 @@ function listsFrom(aptText: string, recipe: Recipe, mirror: string | undefined):
 }
 
 async function inContainer(
-  image: string, recipe: Recipe, folder: string, docker: Docker, options: MakeOptions, say: Say,
+  image: string, recipe: Unpacking, folder: string, docker: Docker, options: MakeOptions, say: Say,
 ): Promise<void> {
   // SYS_ADMIN: mmdebstrap unshares its mounts. Only the farm's own script and Debian's packages are at work here.
   const host: Docker.HostConfig = { NetworkMode: 'host', CapAdd: ['SYS_ADMIN'], SecurityOpt: ['apparmor=unconfined'] };
@@ -76,7 +86,7 @@ async function inContainer(
       aptText);
     const lists = listsFrom(await readFile(aptText, 'utf8'), recipe, options.debianMirror);
     const filled = pack();
-    filled.entry({ name: 'stage/bootstrap.sh', mode: 0o755 }, await readFile(join(imagesFolder, 'debian/bootstrap.sh')));
+    filled.entry({ name: 'stage/bootstrap.sh', mode: 0o755 }, await readFile(scriptOf(recipe)));
     lists.forEach((list, n) => filled.entry({ name: `stage/sources-${n}.list` }, list));
     filled.finalize();
     await bench.put(filled, '/');
@@ -86,13 +96,13 @@ async function inContainer(
       { onLine: say, environment: noninteractive });
     const environment = Object.entries(scriptEnvironment(recipe, '/stage', lists)).map(([name, value]) => `${name}=${value}`);
     await bench.run(['sh', '/stage/bootstrap.sh'], { onLine: say, environment });
-    for (const name of ['root.tar', 'packages.txt', 'sources.txt']) {
+    for (const name of ['root.tar', 'packages.txt', 'sources.txt', ...recipe.leaves ?? []]) {
       await fetchText(['cat', `/stage/${name}`], join(folder, name));
     }
   });
 }
 
-async function onHost(recipe: Recipe, folder: string, options: MakeOptions, say: Say): Promise<void> {
+async function onHost(recipe: Unpacking, folder: string, options: MakeOptions, say: Say): Promise<void> {
   const signal = options.signal ? { signal: options.signal } : {};
   if (!await works('mmdebstrap', ['--version'])) {
     say('no container registry answers: installing mmdebstrap with this machine\'s apt');
@@ -104,7 +114,7 @@ async function onHost(recipe: Recipe, folder: string, options: MakeOptions, say:
   const texts = await Promise.all(files.map((name) => readFile(join(aptFolder, name), 'utf8').catch(() => '')));
   const lists = listsFrom(texts.join('\n\n'), recipe, options.debianMirror);
   await Promise.all(lists.map((list, n) => writeFile(join(folder, `sources-${n}.list`), list)));
-  await copyFile(join(imagesFolder, 'debian/bootstrap.sh'), join(folder, 'bootstrap.sh'));
+  await copyFile(scriptOf(recipe), join(folder, 'bootstrap.sh'));
   const variables = Object.entries(scriptEnvironment(recipe, folder, lists)).map(([name, value]) => `${name}=${value}`);
   // mmdebstrap mounts /proc and /sys in the root: in a namespace of its own they end with it, even when it is killed.
   await runCommand('unshare', ['--mount', '--propagation', 'private', 'env', ...variables, 'sh', join(folder, 'bootstrap.sh')],

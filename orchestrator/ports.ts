@@ -216,6 +216,10 @@ export interface DescribeInput {
     readonly path: string; readonly sha256: string; readonly soname?: string;
     readonly library?: { readonly name: string; readonly version: string; readonly purl: string; readonly licence: string };
   }[];
+  /** External libraries in its binaries; `sha256` is of their source. */
+  readonly linked?: readonly { readonly name: string; readonly version: string; readonly purl: string; readonly licence: string; readonly sha256: string }[];
+  /** The wheel's own floor, where binaries of Debian raised it above that of the row. */
+  readonly floor?: string;
   /** True where the row has a test: the cell then goes on to step `test`. */
   readonly tested: boolean;
   /** The release's other wheels that are described or published already: their Requires-Dist must be equal. */

@@ -11,6 +11,8 @@ export interface LibraryStore {
   readonly externalOf: (project: string) => External | null;
   /** Address of a Debian archive; null where this machine knows none. */
   readonly archive: string | null;
+  /** Address of a Debian archive that replaces apt's. */
+  readonly mirror: string | undefined;
   /**
    * The file kept under `key`, else what `make` writes to the path that it is given; calls at once share one making.
    * One that was stopped by its own caller is begun again by the next.
@@ -20,7 +22,7 @@ export interface LibraryStore {
 
 /** A store in `folder`; what is in it stays over restarts. */
 export function libraryStore(
-  folder: string, known: Pick<LibraryStore, 'known' | 'externalOf' | 'archive'>,
+  folder: string, known: Pick<LibraryStore, 'known' | 'externalOf' | 'archive' | 'mirror'>,
 ): LibraryStore {
   const making = new Map<string, { made: Promise<string>; by: AbortSignal }>();
 
@@ -30,6 +32,8 @@ export function libraryStore(
     await mkdir(folder, { recursive: true });
     const part = `${path}.part`;
     await make(part);
+    // What is in a tar may stand beside it.
+    await rename(`${part}.json`, `${path}.json`).catch(() => undefined);
     await rename(part, path);
     return path;
   }
@@ -65,5 +69,5 @@ async function debianArchive(): Promise<string | null> {
 
 /** The store of a worker, with the libraries of images/. @param mirror address of a Debian archive that replaces apt's */
 export async function libraryPorts(folder: string, mirror: string | undefined): Promise<LibraryStore> {
-  return libraryStore(folder, { known: readLibraries(), externalOf, archive: mirror ?? await debianArchive() });
+  return libraryStore(folder, { known: readLibraries(), externalOf, mirror, archive: mirror ?? await debianArchive() });
 }

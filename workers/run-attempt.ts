@@ -2,13 +2,13 @@
 import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { CellAnswer } from '../orchestrator/contract/messages.ts';
-import type { Library } from '../images/libraries.ts';
 import type { BlobInput, BuildOutcome, BuildSpec, GraftedFrom } from '../orchestrator/contract/worker.ts';
 import type { Evidence } from '../orchestrator/domain/failure.ts';
 import { parseWheelFilename } from '../orchestrator/domain/filename.ts';
 import { delivered } from './delivery.ts';
 import { digestOf } from './input-cache.ts';
-import { libraryOf } from './external.ts';
+import { libraryOf, linkedIn } from './external.ts';
+import type { CellLibraries } from './external.ts';
 import { environmentOf, optionsOf, prepareSealed } from './requirements.ts';
 import { inLease } from './scope.ts';
 import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
@@ -70,22 +70,26 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   // The build ran as the same user: what it left in place of the farm's scripts must not judge its wheel, and what it
   // left in place of a library must not be grafted under that library's name.
   await box.put([...scope.ports.scripts, ...libraries.files]);
-  const repaired = await scope.step(box, repairCommand({ wheel: built.wheel, target, sourceDateEpoch }), judgeRepair);
-  const audited = await scope.step(box, auditCommand({ wheel: repaired.wheel, target, project, version }), judgeAudit);
+  const repaired = await scope.step(box, repairCommand({
+    wheel: built.wheel, target, sourceDateEpoch, mayRise: libraries.binaries.length > 0,
+  }), judgeRepair);
+  const audited = await scope.step(box, auditCommand({ wheel: repaired.wheel, target, project, version, floor: repaired.floor }), judgeAudit);
   const file = join(scope.folder, 'wheel');
   await box.take(`${place.repaired}/${repaired.wheel}`, file, limits.wheelBytesMax);
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);
-  return outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, { ...repaired, grafted: repaired.grafted.map((one) => withLibrary(one, libraries.libraries)) }, audited);
+  const outcome = outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, { ...repaired, grafted: repaired.grafted.map((one) => withLibrary(one, libraries)) }, audited);
+  const linked = repaired.pure ? [] : linkedIn(target, libraries.libraries);
+  return {
+    ...outcome, ...(linked.length > 0 ? { linked } : {}), ...(repaired.floor ? { floor: `glibc ${repaired.floor.join('.')}` } : {}),
+  };
 }
 
 type Grafted = RepairResult['grafted'][number] & { library?: GraftedFrom };
 
-function withLibrary(one: Grafted, libraries: readonly Library[]): Grafted {
-  const found = libraryOf(one.path, libraries);
-  if (found === null) return one;
-  const { name, version, purl, licence } = found;
-  return { ...one, library: { name, version, purl, licence } };
+function withLibrary(one: Grafted, libraries: CellLibraries): Grafted {
+  const library = libraryOf(one.path, libraries);
+  return library === null ? one : { ...one, library };
 }
 
 function outcomeOf(

@@ -183,7 +183,8 @@ def main():
         if rules and links(given):
             sys.exit(link_checked(arguments))
         renamed = os.environ.get('WHEELFARM_NEEDED')
-        if renamed and links(given):
+        # zig links programs for musl statically: they need no library, and patchelf refuses them.
+        if renamed and links(given) and '-shared' in given:
             sys.exit(link_renaming(arguments, *renamed.split('=', 1)))
     else:
         arguments = [{'ld': 'ld.lld'}.get(name, name), *given]

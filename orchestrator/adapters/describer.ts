@@ -58,8 +58,12 @@ export function wheelDescriber(
   };
 }
 
-/** The floor of the row that the attempt was for: the rows of a cell differ by their images. */
-function floorOf({ plan, target, image }: DescribeInput): { floor?: string } {
+/**
+ * The floor of the row that the attempt was for: the rows of a cell differ by their images. Binaries of Debian, which the
+ * lock then names, may have raised it; the wheel's tag is judged in any case.
+ */
+function floorOf({ plan, target, image, floor, lock }: DescribeInput): { floor?: string } {
+  if (floor !== undefined && lock.some(({ filename }) => filename.endsWith('.deb'))) return { floor };
   const rows = plan.cells.find((cell) => cell.target === target)?.rows ?? [];
   const row = rows.find((one) => one.image === image.name && one.imageKey === image.key);
   return row === undefined ? {} : { floor: row.floor };
@@ -73,6 +77,7 @@ function sbomText(input: DescribeInput, imageSha256: string, facts: WheelFacts):
     licence: facts.checked.core.licenseExpression,
     binaries: facts.binaries,
     known: input.grafted.flatMap(({ path, library }) => (library ? [{ path, ...library, evidence: 'recipe' }] : [])),
+    linked: input.linked ?? [],
     buildRequirements: input.lock.map((one) =>
       ({ name: normalizeName(one.name), version: one.version, sha256: one.sha256, ...purlOf(one) })),
     image: { key: input.image.key, sha256: imageSha256 },
@@ -82,9 +87,10 @@ function sbomText(input: DescribeInput, imageSha256: string, facts: WheelFacts):
   }));
 }
 
-/** What no wheel is, is the source of an external library. */
+/** What no wheel is, is a package of Debian or the source of an external library. */
 const purlOf = ({ name, version, filename }: DescribeInput['lock'][number]): { purl?: string } =>
-  (filename.endsWith('.whl') ? {} : { purl: genericUrl(name, version) });
+  (filename.endsWith('.whl') ? {}
+    : { purl: filename.endsWith('.deb') ? `pkg:deb/debian/${name}@${encodeURIComponent(version)}` : genericUrl(name, version) });
 
 /** uv.lock stores one dependency list for a version, so the wheels of a release must agree. @errors FARM_REQUIRES_DIFFER */
 async function sameRequirements(

@@ -175,6 +175,9 @@ export const GraftedFrom = Type.Object({
   licence: Type.String({ maxLength: 200 }),
 });
 export type GraftedFrom = Static<typeof GraftedFrom>;
+/** A library that was given to the linker; `sha256` is of its source. */
+export const LinkedLibrary = Type.Object({ ...GraftedFrom.properties, sha256: Sha256Text });
+export type LinkedLibrary = Static<typeof LinkedLibrary>;
 export const GraftedLibrary = Type.Object({
   /** Path in the wheel. */
   path: Type.String(), sha256: Sha256Text, soname: Type.Optional(Type.String()), library: Type.Optional(GraftedFrom),
@@ -192,6 +195,10 @@ export const BuildOutcome = Type.Union([
     /** What audit saw: tag after repair, floor, machine types. Free form, for people and the page. */
     audit: Type.Record(Type.String(), Type.Unknown()),
     grafted: Type.Array(GraftedLibrary, { maxItems: 500 }),
+    /** External libraries that are part of its binaries instead: on platforms where none is grafted. */
+    linked: Type.Optional(Type.Array(LinkedLibrary, { maxItems: 100 })),
+    /** `glibc 2.36`: the floor of the wheel where binaries of Debian raised it above that of the row. */
+    floor: Type.Optional(Type.String({ pattern: '^glibc [0-9]+\\.[0-9]+$' })),
   }),
   Type.Object({ kind: Type.Literal('build'), state: Type.Literal('failed'), failure: FailureShape }),
   Type.Object({ kind: Type.Literal('build'), state: Type.Literal('cancelled') }),

@@ -17,6 +17,11 @@ export type KnownLibrary = {
   readonly evidence: string;
 };
 
+/** A library that was linked into the binaries of the wheel; `sha256` is of its source. */
+export type LinkedLibrary = {
+  readonly name: string; readonly version: string; readonly purl: string; readonly licence: string; readonly sha256: string;
+};
+
 /** A file that went into the build and not into the wheel. */
 export type BuildRequirement = {
   readonly name: NormalizedName; readonly version: string; readonly sha256: string;
@@ -31,6 +36,7 @@ export type SbomInput = {
   readonly licence: string | null;
   readonly binaries: readonly SbomBinary[];
   readonly known: readonly KnownLibrary[];
+  readonly linked?: readonly LinkedLibrary[];
   readonly buildRequirements: readonly BuildRequirement[];
   /** The image that the build ran in, by key and digest of its root tar; null for a native host. */
   readonly image: { readonly key: string; readonly sha256: string } | null;
@@ -83,7 +89,10 @@ export function sbomOf(input: SbomInput): Sbom {
     type: 'library', 'bom-ref': pypiPurl(input.name, input.version), name: input.name, version: input.version,
     ...licences(input.licence), purl: pypiPurl(input.name, input.version),
   };
-  const components = input.binaries.toSorted(byPath).map((binary) => binaryComponent(binary, input.known));
+  const components = [
+    ...input.binaries.toSorted(byPath).map((binary) => binaryComponent(binary, input.known)),
+    ...(input.linked ?? []).toSorted((a, b) => byPath({ path: a.purl }, { path: b.purl })).map(linkedComponent),
+  ];
   const refs = components.map(refOf);
   const document = {
     $schema: 'http://cyclonedx.org/schema/bom-1.6.schema.json',
@@ -153,7 +162,14 @@ function binaryComponent(binary: SbomBinary, known: readonly KnownLibrary[]): Co
   };
 }
 
-/** What is linked statically into a binary is not known; a wheel without binaries is known whole. */
+function linkedComponent({ name, version, purl, licence, sha256 }: LinkedLibrary): Component {
+  return {
+    type: 'library', 'bom-ref': `linked:${purl}`, name, version, hashes: [{ alg: 'SHA-256', content: sha256 }], ...licences(licence), purl,
+    properties: [{ name: 'wheelfarm:origin', value: 'given to the linker as a static library; the digest is of its source' }],
+  };
+}
+
+/** What else is linked statically into a binary is not known; a wheel without binaries is known whole. */
 function compositionsOf(primary: Component, components: readonly Component[]): Sbom['compositions'] {
   const aggregate = components.length === 0 ? 'complete' : 'unknown';
   return [{ aggregate, assemblies: [primary, ...components].map(refOf) }];

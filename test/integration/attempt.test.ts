@@ -72,7 +72,7 @@ function world(script: BoxScript = playSteps, door: Partial<LeaseDoor> = {}, kno
   let ids = 0;
   const ports: WorkerPorts = {
     door: control, backend: scriptedBackend(script), scripts: [], workerId: 'w', scratch: join(folder, 'scratch'),
-    libraries: libraryStore(join(folder, 'libraries'), { known: new Map(), externalOf: () => null, archive: null }),
+    libraries: libraryStore(join(folder, 'libraries'), { known: new Map(), externalOf: () => null, archive: null, mirror: undefined }),
     fetches: fetchStore(join(folder, `fetched-${Math.random()}`), () => 'key'),
     clock: () => new Date(0), newId: () => `n${ids += 1}`,
   };

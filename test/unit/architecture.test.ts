@@ -59,7 +59,7 @@ const walls: readonly Wall[] = [
   {
     room: /^workers\//, says: 'workers import domain, contract, what images say of libraries, and Docker; never Prisma, Sigstore, api or other adapters',
     allows: (s) => isNode(s) || within('orchestrator/domain/', 'orchestrator/contract/', 'workers/')(s)
-      || /^images\/(libraries|headers|apt-sources)\.ts$/.test(s)
+      || /^images\/(libraries|headers|apt-sources|debian-libraries)\.ts$/.test(s)
       || /^(dockerode|@temporalio\/(activity|worker|common)|undici|tar-stream|typebox)/.test(s),
   },
   {

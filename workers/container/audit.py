@@ -1,6 +1,6 @@
 """Step audit: compares what is in the wheel with what the target's row promises. Sealed; reads only.
 
-Order: {wheel: path, target, project?, version?}
+Order: {wheel: path, target, project?, version?, floor?: [major, minor] where repair raised the row's}
 Result: {platformTag, objects: [{member, machine, bits, glibc, needed}], glibc: highest or null, notes: [text]}
 """
 import collections
@@ -143,7 +143,7 @@ def main(order):
     path = order["wheel"]
     name = os.path.basename(path)
     description = target_description(order)
-    expect = description["expect"]
+    expect = {**description["expect"], **({"floor": order["floor"]} if order.get("floor") else {})}
     with open_wheel(path, name) as wheel:
         info = dist_info(wheel, name)
         if f"{info}/METADATA" not in wheel.namelist():

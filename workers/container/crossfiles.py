@@ -194,6 +194,8 @@ def external_environment(order):
             write(mark, "")
     return {
         "WHEELFARM_EXTERNAL": place, "PKG_CONFIG_LIBDIR": f"{place}/lib/pkgconfig", "CMAKE_PREFIX_PATH": place,
+        # Rust's crates ask pkg-config in a cross build only when they are told that its answers are the target's.
+        "PKG_CONFIG_ALLOW_CROSS": "1",
         "C_INCLUDE_PATH": f"{place}/include", "CPLUS_INCLUDE_PATH": f"{place}/include", "LIBRARY_PATH": f"{place}/lib",
     }
 

@@ -2,10 +2,11 @@
 
 Order, fetch: {mode, url, sha256, out: file}
 Order, compile: {mode, source: file, script: path of build.sh, target, external?: folder of tars of other libraries,
-  prefix, out: tar to write, sourceDateEpoch}
+  linkage: "shared" | "static", tools?: [Debian packages of this machine], prefix, out: tar to write, sourceDateEpoch}
 Result: {bytes}
 """
 import hashlib
+import io
 import os
 import shutil
 import subprocess
@@ -50,6 +51,19 @@ def unpack(source, folder):
     return os.path.join(folder, name)
 
 
+def unpack_package(path, folder):
+    """The files of a Debian package: an ar archive with data.tar in it. Its digest was pinned."""
+    with open(path, "rb") as package:
+        if package.read(8) != b"!<arch>\n":
+            raise StepFailure("FARM_CONTAINER_BROKE", {"why": f"{os.path.basename(path)} is no Debian package"})
+        while len(header := package.read(60)) == 60:
+            name, size = header[:16].decode().strip().rstrip("/"), int(header[48:58])
+            content = package.read(size + size % 2)[:size]
+            if name.startswith("data.tar"):
+                with tarfile.open(fileobj=io.BytesIO(content)) as tar:
+                    tar.extractall(folder, **({"filter": "tar"} if hasattr(tarfile, "tar_filter") else {}))
+
+
 def environment_of(order):
     """What build.sh sees: the target's environment, as a build has it, and where to install."""
     from hooks import environment_for
@@ -65,7 +79,7 @@ def environment_of(order):
     description = target_description(order)
     host = told_multiarch(description)
     return {**environment, "PREFIX": order["prefix"], "HOST": host, "MACHINE": machine_of(description),
-            "BUILD": f"{os.uname().machine}-linux-gnu"}
+            "BUILD": f"{os.uname().machine}-linux-gnu", "LINKAGE": order["linkage"], "TOOLS": f"{work}/library-tools"}
 
 
 def compile_library(order):
@@ -74,6 +88,8 @@ def compile_library(order):
     shutil.rmtree(folder, ignore_errors=True)
     os.makedirs(folder)
     environment = environment_of(order)
+    for package in order.get("tools", []):
+        unpack_package(package, environment["TOOLS"])
     place = unpack(order["source"], folder)
     before = set(files_of(order["prefix"]))
     done = subprocess.run(["sh", order["script"]], cwd=place, env=environment, stdin=subprocess.DEVNULL,

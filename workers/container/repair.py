@@ -1,8 +1,10 @@
 """Step repair: makes a native wheel portable with auditwheel; a pure one passes as it is. Sealed.
 
 Order: {wheel: path, out: folder, target, sourceDateEpoch,
-  external?: folder of tars of external libraries, which may be grafted}
-Result: {wheel: filename, pure, policy: tag or null, platformTag, grafted: [{path, sha256, soname?}], notes}
+  external?: folder of tars of external libraries, which may be grafted,
+  mayRise?: true where binaries of Debian are among them, which need a newer C library than the row}
+Result: {wheel: filename, pure, policy: tag or null, platformTag, grafted: [{path, sha256, soname?}], notes,
+  floor?: [major, minor] of the C library where it is above the row's}
 """
 import argparse
 import contextlib
@@ -87,6 +89,20 @@ def library_path(order):
     return f"{folder}/lib" if os.path.isdir(folder) else None
 
 
+def risen(path, policy, folder):
+    """The highest policy, but no higher than the row's, that the wheel can have with these libraries in it."""
+    from auditwheel.architecture import Architecture
+    from auditwheel.libc import Libc
+    from auditwheel.wheel_abi import analyze_wheel_abi
+
+    architecture = Architecture(policy.split("_", 3)[3])
+    found = analyze_wheel_abi(Libc.GLIBC, architecture, Path(path), frozenset(), disable_isa_ext_check=False,
+                              allow_graft=True, args_ldpaths=folder)
+    best = min(found.sym_policy, found.ucs_policy, found.blacklist_policy, found.machine_policy,
+               found.policies.get_policy_by_name(policy))
+    return best.name
+
+
 def retag(path, out, platforms):
     """A wheel without any shared object whose tag names a platform gets the target's tag: nothing in it needs more."""
     from auditwheel.wheeltools import InWheelCtx, add_platforms
@@ -128,7 +144,12 @@ def main(order):
     elif objects:
         if expect["libc"] == "musl":
             source = name_musl(source, f"{out}.musl", policy)
-        auditwheel(source, out, policy, library_path(order))
+        folder = library_path(order)
+        if order.get("mayRise"):
+            policy = risen(source, policy, folder)
+            if policy != expect["platformTag"]:
+                notes.append(f"binaries of Debian raise the floor: {expect['platformTag']} -> {policy}")
+        auditwheel(source, out, policy, folder)
     else:
         retag(source, out, [policy])
         notes.append("the wheel names a platform and has no shared object in it")
@@ -138,7 +159,8 @@ def main(order):
     tag = ".".join(sorted({each.platform for each in parse_wheel_filename(made[0])[3]}))
     print(f"wheelfarm: {name} -> {made[0]}", flush=True)
     return {"wheel": made[0], "pure": False, "policy": policy, "platformTag": tag,
-            "grafted": grafted(os.path.join(out, made[0])), "notes": notes}
+            "grafted": grafted(os.path.join(out, made[0])), "notes": notes,
+            **({"floor": [int(part) for part in policy.split("_")[1:3]]} if policy != expect["platformTag"] else {})}
 
 
 if __name__ == "__main__":

@@ -11,12 +11,14 @@ export interface AuditOrder {
   readonly target: string;
   readonly project: string;
   readonly version: string;
+  /** Of the C library, where repair raised that of the row. */
+  readonly floor?: readonly number[] | undefined;
 }
 
-export function auditCommand({ wheel, target, project, version }: AuditOrder): StepCommand {
+export function auditCommand({ wheel, target, project, version, floor }: AuditOrder): StepCommand {
   return scriptCommand({
     step: 'audit', script: 'audit.py', name: 'audit', msMax: limits.stepMsMax.audit,
-    order: { wheel: `${place.repaired}/${wheel}`, target, project, version },
+    order: { wheel: `${place.repaired}/${wheel}`, target, project, version, ...(floor ? { floor } : {}) },
   });
 }
 

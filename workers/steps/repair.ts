@@ -10,13 +10,15 @@ export interface RepairOrder {
   readonly wheel: string;
   readonly target: string;
   readonly sourceDateEpoch: number;
+  /** Binaries of Debian are among the libraries: the floor may rise. */
+  readonly mayRise?: boolean;
 }
 
 /** Leaves one wheel in `place.repaired`. */
-export function repairCommand({ wheel, target, sourceDateEpoch }: RepairOrder): StepCommand {
+export function repairCommand({ wheel, target, sourceDateEpoch, mayRise = false }: RepairOrder): StepCommand {
   return scriptCommand({
     step: 'repair', script: 'repair.py', name: 'repair', msMax: limits.stepMsMax.repair,
-    order: { wheel: `${place.out}/${wheel}`, out: place.repaired, target, sourceDateEpoch, external: place.externalBundles },
+    order: { wheel: `${place.out}/${wheel}`, out: place.repaired, target, sourceDateEpoch, external: place.externalBundles, ...(mayRise ? { mayRise } : {}) },
   });
 }
 

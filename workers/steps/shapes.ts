@@ -59,6 +59,7 @@ export const RepairResult = Type.Object({
     soname: Type.Optional(Type.String({ maxLength: 300 })),
   }), { maxItems: 500 }),
   notes: Notes,
+  floor: Type.Optional(Type.Array(Count, { minItems: 2, maxItems: 2 })),
 });
 export type RepairResult = Static<typeof RepairResult>;
 

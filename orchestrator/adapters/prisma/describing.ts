@@ -8,7 +8,7 @@ export interface DescribedCell { readonly buildId: string; readonly planSha256: 
 
 interface InputRow {
   id: string; built_sha256: string; built_filename: string; image_key: string; row: PlanRow | null; lock: Locked[] | null;
-  grafted: DescribeInput['grafted'] | null; sibling: string | null; sibling_metadata: string | null;
+  grafted: DescribeInput['grafted'] | null; linked: DescribeInput['linked'] | null; floor: string | null; sibling: string | null; sibling_metadata: string | null;
 }
 
 /**
@@ -29,6 +29,7 @@ const siblingQuery = `(
 
 const inputQuery = `
   select a.id, a.built_sha256, a.built_filename, a.image_key, a."row", a.lock, a.outcome->'grafted' as grafted,
+    a.outcome->'linked' as linked, a.outcome->>'floor' as floor,
     s.target as sibling, s.metadata_sha256 as sibling_metadata
   from build b join cell c on c.plan_sha256 = b.plan_sha256 join attempt a on a.id = c.attempt_id
     left join lateral (${siblingQuery}) s on true
@@ -44,6 +45,7 @@ export async function describeInput(pool: Pool, cell: DescribedCell, plan: Plan)
   return {
     plan, attemptId: found.id, target: cell.target, builtSha256: found.built_sha256, builtFilename: found.built_filename,
     image: { name: found.row?.image ?? '', key: found.image_key }, lock: asLock(found.lock), grafted: found.grafted ?? [],
+    ...(found.linked ? { linked: found.linked } : {}), ...(found.floor ? { floor: found.floor } : {}),
     siblings: found.sibling !== null && found.sibling_metadata !== null
       ? [{ target: found.sibling, metadataSha256: found.sibling_metadata }] : [],
     tested: (found.row?.test ?? 'none') !== 'none',
