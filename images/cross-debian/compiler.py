@@ -99,7 +99,7 @@ def compiler_arguments(kind, given, rules=None):
     if external:
         arguments = [*arguments, '-isystem', external + '/include']
     if not links(arguments):
-        return head + arguments
+        return head + wide_vectors() + arguments
     dropped = ('-g', '-O', '-s', '-fno-pic', '-fno-PIC', '-v')
     arguments = [a for a in arguments if not (a.startswith(('-g', '-O')) or a in dropped)]
     folders = ['-L' + external + '/lib'] if external else []
@@ -109,6 +109,15 @@ def compiler_arguments(kind, given, rules=None):
         linked = [each.replace('{sysroot}', sysroot).replace('{name}', name) for each in wanted]
         return head + linked + arguments + folders + ['-O2', '-s', *rules['positionIndependent']]
     return head + arguments + folders + ['-O2', '-s', '-fPIC', '-fno-lto']
+
+
+def wide_vectors():
+    """Lets functions that ask for AVX-512 themselves, by their target attribute, have its 512-bit registers.
+
+    zig names every feature of its x86_64 to clang, and clang 18 takes the one of the registers, which it then leaves out, for a wish:
+    `always_inline function '_mm512_…' requires target feature 'evex512'`. Alone the feature changes no code.
+    """
+    return ['-mevex512'] if os.environ['WHEELFARM_ZIG_TARGET'].startswith('x86_64-') else []
 
 
 def links(arguments):

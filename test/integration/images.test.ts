@@ -48,6 +48,20 @@ from markupsafe import _speedups, escape
 print(escape('<a>'), _speedups.__file__)
 `;
 
+/** A function that asks for AVX-512 by itself, as numpy's and xxhash's do: chosen when it runs, never for all of a file. */
+const wideVectors = `
+import json, os, subprocess, sys
+described = json.load(open(f'/opt/wheelfarm/targets/{sys.argv[1]}.json'))
+with open('/work/wide.c', 'w') as stream:
+    stream.write('''#include <immintrin.h>
+__attribute__((target("avx512f"))) void copy(void *to, const void *from) { _mm512_storeu_si512(to, _mm512_loadu_si512(from)); }
+void plain(int *to, const int *from) { for (int n = 0; n < 64; n++) to[n] += from[n]; }
+''')
+subprocess.run([described['environment']['CC'].split()[0], '-O3', '-S', '/work/wide.c', '-o', '/work/wide.s'], check=True,
+               env={**os.environ, **described['environment']})
+print(open('/work/wide.s').read())
+`;
+
 /** Flags of a sealed container, as the farm sets them. */
 const sealed = ['--network', 'none', '--read-only', '--cap-drop', 'ALL', '--security-opt', 'no-new-privileges',
   '--pids-limit', '512', '--memory', '2g', '--tmpfs', '/work:exec,size=1g,uid=1000,gid=1000', '--tmpfs', '/tmp', '--user', '1000'];
@@ -100,6 +114,16 @@ describe('MarkupSafe builds to a native wheel in the sealed image', () => {
     expect(readdirSync(out)).toEqual([expect.stringMatching(new RegExp(`^markupsafe-3\\.0\\.2-.*${platform}\\.whl$`))]);
     // zig's whole compiler runtime would make it 95 kB.
     expect(statSync(join(out, readdirSync(out)[0]!)).size).toBeLessThan(40_000);
+  });
+});
+
+describe('a function that asks for 512-bit vectors has them, and no other', () => {
+  it.each(rows.filter(({ target }) => target.startsWith('cp313') && target.endsWith('x86_64')))('$target', { timeout: minute }, (row) => {
+    const said = inSealed(tags.get(row.image)!, inputs, (container) =>
+      inDocker(['exec', container, '/usr/bin/python3', '-c', wideVectors, row.target])).toString();
+    const [copy = '', plain = ''] = said.slice(said.indexOf('copy:')).split('plain:');
+    expect(copy).toContain('%zmm');
+    expect(plain).not.toMatch(/%[yz]mm/);
   });
 });
 
