@@ -38,7 +38,7 @@ describe('what is wrong for a target', () => {
   const bad: readonly (readonly [what: string, target: string, animal: Animal, code: string])[] = [
     ['an object of the build machine', 'cp313-macosx_arm64', animals.wrongMachine, 'FARM_AUDIT_MACHINE'],
     ['an empty object', 'cp313-macosx_arm64', animals.emptyObject, 'FARM_WHEEL_BROKEN'],
-    ['a tag of a newer macOS', 'cp313-macosx_arm64', animals.wrongTag, 'FARM_WHEEL_TAG'],
+    ['a tag of another machine', 'cp313-macosx_arm64', animals.wrongTag, 'FARM_WHEEL_TAG'],
     ['a build that starts what it compiled', 'cp313-win_amd64', animals.runsWhatItCompiled, 'FARM_RUNS_TARGET_CODE'],
   ];
 

@@ -122,7 +122,7 @@ export const animals = {
   /** Says that it is for the target and brings a program of the build machine. */
   wrongMachine: behaves('zoo-wrong-machine', ...wheelFor('zoo-wrong-machine', 'open(os.path.realpath(sys.executable), "rb").read()')),
   emptyObject: behaves('zoo-empty-object', ...wheelFor('zoo-empty-object', 'b""')),
-  wrongTag: behaves('zoo-wrong-tag', 'return wheel(folder, "zoo-wrong-tag", tag="cp313-cp313-macosx_26_0_arm64", files={"zoo_wrong_tag.py": ""})'),
+  wrongTag: behaves('zoo-wrong-tag', 'return wheel(folder, "zoo-wrong-tag", tag="cp313-cp313-macosx_11_0_x86_64", files={"zoo_wrong_tag.py": ""})'),
   slow: behaves('zoo-slow', 'for second in range(240):', '    print("second", second, flush=True)', '    time.sleep(1)', 'return wheel(folder, "zoo-slow")'),
   raises: behaves('zoo-raises', 'raise ValueError("the backend has a fault")'),
 } as const satisfies Record<string, Animal>;

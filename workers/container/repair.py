@@ -11,6 +11,7 @@ import contextlib
 import glob
 import io
 import os
+import re
 import shutil
 import sys
 import tarfile
@@ -103,14 +104,26 @@ def risen(path, policy, folder):
     return best.name
 
 
-def retag(path, out, platforms):
-    """A wheel without any shared object whose tag names a platform gets the target's tag: nothing in it needs more."""
+def system_and_machine(platform):
+    """('linux', 'aarch64') of manylinux_2_17_aarch64, linux_aarch64 and musllinux_1_2_aarch64; ('win', '32') of win32."""
+    match = re.fullmatch(r"(?:(?:many|musl)?(linux)(?:(?:_\d+){2}|\d*)|(macosx)_\d+_\d+|(win))_?(.+)", platform)
+    return (match[1] or match[2] or match[3], match[4]) if match else (platform, "")
+
+
+def retag(path, out, platform, target):
+    """A wheel without any shared object gets the target's tag where its own names that machine: nothing in it needs more."""
     from auditwheel.wheeltools import InWheelCtx, add_platforms
 
     name = os.path.basename(path)
     old = sorted({tag.platform for tag in parse_wheel_filename(name)[3]})
+    wanted = system_and_machine(platform)
+    if not any(system_and_machine(each) in (wanted, (wanted[0], "universal2")) for each in old):
+        raise StepFailure("FARM_WHEEL_TAG", {"file": name, "target": target})
+    if old == [platform]:
+        shutil.copyfile(path, os.path.join(out, name))
+        return
     with InWheelCtx(Path(path), Path(out) / name) as context:
-        context.out_wheel = add_platforms(context, platforms, old)
+        context.out_wheel = add_platforms(context, [platform], old)
 
 
 def grafted(path):
@@ -151,7 +164,7 @@ def main(order):
                 notes.append(f"binaries of Debian raise the floor: {expect['platformTag']} -> {policy}")
         auditwheel(source, out, policy, folder)
     else:
-        retag(source, out, [policy])
+        retag(source, out, policy, order["target"])
         notes.append("the wheel names a platform and has no shared object in it")
     made = sorted(each for each in os.listdir(out) if each.endswith(".whl"))
     if len(made) != 1:
