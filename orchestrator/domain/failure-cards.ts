@@ -137,6 +137,8 @@ export const cards = {
     'Change nothing in a shared object after it is linked: macOS ends a process that loads it.'),
   FARM_AUDIT_BROKEN: card('project', 'never', 422, '{member} is not a whole shared object: {why}.',
     'Look in the log for the compiler or linker that ended well and left it.'),
+  FARM_AUDIT_STABLE_ABI: card('project', 'never', 422, '{member} is not for the stable ABI that {file} promises: {why}.',
+    'Define Py_LIMITED_API as the tag of the wheel says, or tag it for one Python.'),
   FARM_REQUIRES_DIFFER: card('project', 'never', 422, 'Requires-Dist differs from the other wheels of the release: {why}.',
     'Use environment markers instead of code that decides at build time.'),
   // test

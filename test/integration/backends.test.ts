@@ -11,7 +11,7 @@ import { defaultImages, readRecipes, rowsOf } from '../../images/recipes.ts';
 import { cellBench, succeeded, wheelBytes } from '../support/cell-bench.ts';
 import type { CellBench } from '../support/cell-bench.ts';
 import { packAnimal } from '../zoo/animals.ts';
-import { backendShapes, probe } from '../zoo/backends.ts';
+import { backendShapes, probe, rustShapes } from '../zoo/backends.ts';
 
 const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'wheelfarm');
 const folder = mkdtempSync(join(tmpdir(), 'farm-backends-'));
@@ -38,6 +38,17 @@ describe.each(targets)('%s', (target) => {
     expect(audit['objects']).toHaveLength(1);
     expect(compilerCalls).toBeGreaterThan(0);
     expect((await wheelBytes(cell)).subarray(0, 2).toString()).toBe('PK');
+  });
+});
+
+// The image with Rust is made when a project first needs it: a gigabyte that this test does not ask for.
+const rustMade = readRecord(cacheFolder, 'cross-rust-trixie') !== undefined;
+describe.runIf(rustMade)('Rust', () => {
+  const shapes = (Object.keys(rustShapes) as (keyof typeof rustShapes)[]).flatMap((shape) => targets.map((target) => [shape, target] as const));
+  it.each(shapes)('builds %s for %s', { timeout: 10 * minute }, async (shape, target) => {
+    const cell = await bench.build({ sdist: await packAnimal(rustShapes[shape], folder), target, image: 'cross-rust-trixie' });
+    expect(succeeded(cell).wheel.filename).toMatch(new RegExp(`-cp313-cp313-.*manylinux_2_17_${target.slice('cp313-manylinux_'.length)}\\.whl$`));
+    expect(cell.lock.map(({ filename }) => filename)).toContain('pyo3-ffi-0.25.1.crate');
   });
 });
 

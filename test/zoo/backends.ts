@@ -18,6 +18,64 @@ const setup = (name: string, module: string, rest = ''): string => [
   `setup(name="${name}", version="1.0", ext_modules=[Extension("${module}", ["${module}.c"])]${rest})`, '',
 ].join('\n');
 
+/** Crates by name: version, SHA-256, what they depend on. */
+const crates: Readonly<Record<string, readonly [version: string, sha256: string, needs: readonly string[]]>> = {
+  cc: ['1.2.16', 'be714c154be609ec7f5dad223a33bf1482fff90472de28f7362806e6d4832b8c', ['shlex']],
+  libc: ['0.2.191', '65cd87c9a6d60536580b316ad985726104730a5151c99845f2490428ef91240a', []],
+  once_cell: ['1.21.4', '9f7c3e4beb33f85d45ae3e3a1792185706c8e16d043238c593331cc7cd313b50', []],
+  'pyo3-build-config': ['0.25.1', '458eb0c55e7ece017adeba38f2248ff3ac615e53660d7c71a238d7d2a01c7598', ['once_cell', 'target-lexicon']],
+  'pyo3-ffi': ['0.25.1', '7114fe5457c61b276ab77c5055f206295b812608083644a5c5b2640c3102565c', ['libc', 'pyo3-build-config']],
+  shlex: ['1.3.0', '0fda2ff0d084019ba4d7c6f371c95d8fd75ce3524c3cb8fb653a3023f6323e64', []],
+  'target-lexicon': ['0.13.5', 'adb6935a6f5c20170eeceb1a3835a49e12e19d792f6dd344ccc76a985ca5a6ca', []],
+};
+
+/** What a Cargo.lock calls the registry that cargo takes where none is named. */
+const defaultRegistry = ['registry+https://github.com/rust-lang/crates', 'io-index'].join('.');
+
+/** Cargo.lock of the package `name` that depends on these crates, and what they need. */
+function cargoLock(name: string, direct: readonly string[]): string {
+  const reached = new Set<string>();
+  const reach = (crate: string): void => { reached.add(crate); for (const need of crates[crate]![2]) reach(need); };
+  for (const crate of direct) reach(crate);
+  const needs = (names: readonly string[]): string => (names.length === 0 ? '' : `dependencies = [\n${names.map((one) => ` "${one}",\n`).join('')}]\n`);
+  const packages = [...reached].toSorted().map((crate) => {
+    const [version, sha256, below] = crates[crate]!;
+    return `[[package]]\nname = "${crate}"\nversion = "${version}"\nsource = "${defaultRegistry}"\nchecksum = "${sha256}"\n${needs(below)}\n`;
+  });
+  return `version = 4\n\n${packages.join('')}[[package]]\nname = "${name}"\nversion = "1.0.0"\n${needs(direct)}`;
+}
+
+/** A project of maturin whose module is written against Python's C API, which compiles in seconds; with `c` one file of C in it. */
+function rust(name: string, c: boolean): Animal {
+  const part = name.replaceAll('-', '_');
+  const six = c ? 'extern "C" { fn six() -> i32; }' : 'unsafe fn six() -> i32 { 6 }';
+  return {
+    name,
+    files: {
+      'pyproject.toml': system(['maturin>=1.8,<2'], 'maturin', `${project(name)}[tool.maturin]\nmodule-name = "${part}"\n`),
+      'Cargo.toml': `[package]\nname = "${part}"\nversion = "1.0.0"\nedition = "2021"\n[lib]\ncrate-type = ["cdylib"]\n[dependencies]\n`
+        + `pyo3-ffi = { version = "=0.25.1", features = ["extension-module"] }\n${c ? '[build-dependencies]\ncc = "=1.2.16"\n' : ''}`,
+      'Cargo.lock': cargoLock(part, [...c ? ['cc'] : [], 'pyo3-ffi']),
+      ...(c ? { 'build.rs': 'fn main() { cc::Build::new().file("six.c").compile("six"); }\n', 'six.c': 'int six(void) { return 6; }\n' } : {}),
+      'src/lib.rs': [
+        'use pyo3_ffi::*;', 'use std::ptr;', six,
+        'unsafe extern "C" fn answer(_: *mut PyObject, _: *mut PyObject) -> *mut PyObject { PyLong_FromLong((six() * 7).into()) }',
+        'static mut METHODS: [PyMethodDef; 2] = [',
+        '    PyMethodDef { ml_name: c"answer".as_ptr(), ml_meth: PyMethodDefPointer { PyCFunction: answer }, ml_flags: METH_NOARGS, ml_doc: ptr::null() },',
+        '    PyMethodDef::zeroed(),', '];',
+        'static mut MODULE: PyModuleDef = PyModuleDef {',
+        `    m_base: PyModuleDef_HEAD_INIT, m_name: c"${part}".as_ptr(), m_doc: ptr::null(), m_size: -1,`,
+        '    m_methods: ptr::addr_of_mut!(METHODS).cast(), m_slots: ptr::null_mut(), m_traverse: None, m_clear: None, m_free: None,', '};',
+        '#[allow(non_snake_case)]', '#[no_mangle]',
+        `pub unsafe extern "C" fn PyInit_${part}() -> *mut PyObject { PyModule_Create(ptr::addr_of_mut!(MODULE)) }`, '',
+      ].join('\n'),
+    },
+  };
+}
+
+/** Shapes that are built in the image with Rust. */
+export const rustShapes = { maturin: rust('zoo-maturin', false), rustAndC: rust('zoo-rust-and-c', true) } as const;
+
 export const backendShapes = {
   setuptools: {
     name: 'zoo-setuptools',

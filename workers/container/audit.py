@@ -13,6 +13,7 @@ from packaging.version import Version
 
 from common import StepFailure, run_step, target_description
 from foreign import check_foreign
+from stableabi import check_stable
 from wheelfile import binaries, dist_info, open_wheel, record_faults
 
 EXTENSION_SUFFIX = re.compile(r"(\.cpython-[^/]*\.so|\.cp\d[^/]*\.pyd|\.abi3\.so|\.so|\.pyd)$")
@@ -165,6 +166,7 @@ def main(order):
             for one in objects:
                 check_foreign(one, expect, order["target"], companions, versioned)
         notes = check_suffixes(objects, expect)
+        check_stable(wheel, name, objects, parse_wheel_filename(name)[3])
         platform = check_tag(name, description, order["target"], objects)
         notes += notes_on(wheel, objects)
     shown = [{"member": one.member, "machine": one.machine, "bits": one.bits, "needed": one.needed} for one in objects]

@@ -10,7 +10,7 @@ import struct
 
 from common import StepFailure
 
-PE_SECTIONS_MAX, IMPORTS_MAX, COMMANDS_MAX, PAGES_MAX = 96, 2000, 5000, 1 << 20
+PE_SECTIONS_MAX, IMPORTS_MAX, THUNKS_MAX, COMMANDS_MAX, PAGES_MAX = 96, 2000, 100_000, 5000, 1 << 20
 MACH_O = {b"\xcf\xfa\xed\xfe": "<", b"\xfe\xed\xfa\xcf": ">", b"\xce\xfa\xed\xfe": "<", b"\xfe\xed\xfa\xce": ">"}
 FAT = (b"\xca\xfe\xba\xbe", b"\xca\xfe\xba\xbf")
 LIBRARY_COMMANDS = {0x0C, 0x18, 0x1F, 0x20, 0x23}
@@ -68,6 +68,7 @@ class PortableExecutable:
             self.sections.append((address, max(size, packed), offset))
         [count] = struct.unpack_from("<I", raw, directories - 4)
         found = []
+        self.imports = struct.unpack_from("<I", raw, directories + 8)[0] if count > 1 else 0
         for directory, stride, name in ((1, 20, 12), (13, 32, 4)):
             table = struct.unpack_from("<I", raw, directories + 8 * directory)[0] if directory < count else 0
             found += self.names(raw, table, stride, name) if table else []
@@ -80,6 +81,23 @@ class PortableExecutable:
             at += stride
             if len(found) > IMPORTS_MAX:
                 raise Misformed("it imports too many libraries")
+        return found
+
+    def functions(self, raw, dll):
+        """Names imported from DLLs whose name begins so."""
+        found, at = set(), self.offset(self.imports) if self.imports else 0
+        while at and (name := struct.unpack_from("<I", raw, at + 12)[0]) != 0:
+            if text_at(raw, self.offset(name)).lower().startswith(dll):
+                found.update(self.thunks(raw, struct.unpack_from("<I", raw, at)[0] or struct.unpack_from("<I", raw, at + 16)[0]))
+            at += 20
+        return found
+
+    def thunks(self, raw, table):
+        at, found = self.offset(table) if table else 0, []
+        while at and (entry := struct.unpack_from("<Q", raw, at)[0]) != 0 and len(found) <= THUNKS_MAX:
+            if not entry >> 63:  # else by number
+                found.append(text_at(raw, self.offset(entry) + 2))
+            at += 8
         return found
 
     def offset(self, address):
@@ -118,7 +136,7 @@ class Slice:
     """One architecture."""
 
     def __init__(self, raw):
-        order = MACH_O.get(raw[:4])
+        self.raw, order = raw, MACH_O.get(raw[:4])
         if order is None:
             raise Misformed("it does not start as a Mach-O file")
         self.cpu, _, self.kind, count, size = struct.unpack_from(order + "5I", raw, 4)

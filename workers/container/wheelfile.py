@@ -26,7 +26,7 @@ class SharedObject:
         self.sha256 = hashlib.sha256(raw).hexdigest()
         self.machine = elf["e_machine"]
         self.bits = elf.elfclass
-        self.soname, self.needed, self.versions, self.inits = None, [], set(), []
+        self.soname, self.needed, self.versions, self.inits, self.wants = None, [], set(), [], set()
         for section in elf.iter_sections():
             if isinstance(section, DynamicSection):
                 self.read_dynamic(section)
@@ -37,6 +37,7 @@ class SharedObject:
         if symbols:
             self.inits = sorted(each.name for each in symbols.iter_symbols()
                                 if each.name.startswith("PyInit_") and each["st_shndx"] != "SHN_UNDEF")
+            self.wants = {each.name for each in symbols.iter_symbols() if each["st_shndx"] == "SHN_UNDEF" and each.name}
 
     def read_dynamic(self, section):
         for tag in section.iter_tags():

@@ -39,7 +39,7 @@ export const place = {
 export const containerScripts = [
   'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
   'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
-  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py', 'library.py', 'cargo.py',
+  'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py', 'library.py', 'cargo.py', 'stableabi.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];
 
