@@ -8,6 +8,7 @@ import type { BenchCase, KeptResult } from './case.ts';
 import { cibuildwheel } from './cases/cibuildwheel.ts';
 import { cross } from './cases/cross.ts';
 import { edit } from './cases/edit.ts';
+import { editFarm } from './cases/edit-farm.ts';
 import { fanOut } from './cases/fan-out.ts';
 import { pages } from './cases/pages.ts';
 import { overhead } from './cases/overhead.ts';
@@ -17,7 +18,7 @@ import { twelvePlatforms } from './cases/twelve-platforms.ts';
 import { machineNow, versionsNow } from './machine.ts';
 import { tableLine } from './measure.ts';
 
-const cases: readonly BenchCase[] = [fanOut, overhead, cross, twelvePlatforms, cibuildwheel, images, edit, pages, secondUse, firstContainer, firstUse];
+const cases: readonly BenchCase[] = [fanOut, overhead, cross, twelvePlatforms, cibuildwheel, images, edit, editFarm, pages, secondUse, firstContainer, firstUse];
 const folder = import.meta.dirname;
 
 process.exitCode = await main(process.argv.slice(2));

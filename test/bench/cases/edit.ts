@@ -97,8 +97,18 @@ async function raced(bin: string, path: string, wheel: OpenedWheel, folder: stri
 
 /** What people do today. The edit itself is ours, so that only the rest is compared. @unit milliseconds */
 async function unpackEditPack(bin: string, path: string, folder: string): Promise<number> {
-  await mkdir(folder, { recursive: true });
   const began = performance.now();
+  await repacked({ bin, path, folder });
+  const ms = performance.now() - began;
+  await rm(folder, { recursive: true });
+  return ms;
+}
+
+/** Unpacks a wheel, edits it and packs it with a build number; answers the new file. */
+export async function repacked(
+  { bin, path, folder, build = 1 }: { readonly bin: string; readonly path: string; readonly folder: string; readonly build?: number },
+): Promise<string> {
+  await mkdir(folder, { recursive: true });
   await execute(join(bin, 'wheel'), ['unpack', '-d', join(folder, 'in'), path], { maxBuffer: 1 << 26 });
   const root = join(folder, 'in', (await readdir(join(folder, 'in')))[0] ?? '');
   const info = (await readdir(root)).find((name) => name.endsWith('.dist-info')) ?? '';
@@ -107,10 +117,8 @@ async function unpackEditPack(bin: string, path: string, folder: string): Promis
   if (!changed.ok) throw new Error(JSON.stringify(changed.error));
   await writeFile(file, changed.value.metadata);
   await mkdir(join(folder, 'out'), { recursive: true });
-  await execute(join(bin, 'wheel'), ['pack', '-d', join(folder, 'out'), '--build-number', '1', root], { maxBuffer: 1 << 26 });
-  const ms = performance.now() - began;
-  await rm(folder, { recursive: true });
-  return ms;
+  await execute(join(bin, 'wheel'), ['pack', '-d', join(folder, 'out'), '--build-number', String(build), root], { maxBuffer: 1 << 26 });
+  return join(folder, 'out', (await readdir(join(folder, 'out')))[0] ?? '');
 }
 
 /** A hundred edits of one wheel, written as a store would; bytes over the wheel's own. */
