@@ -16,33 +16,44 @@ export interface EditPorts {
 }
 
 /** The activities of the workflow `edit` over their ports. */
-export const editActivities = ({ edits, checks, records, signer, index }: EditPorts): EditActivities => ({
-  prepareEdit: ({ editId }) => beating(() => edits.prepare(editId)),
+export const editActivities = (ports: EditPorts): EditActivities => {
+  const { edits, index } = ports;
+  return {
+    prepareEdit: ({ editId }) => beating(() => edits.prepare(editId)),
+    checkEdit: ({ editId }) => beating(() => check(ports, editId)),
+    attestEdit: ({ editId }) => beating(() => attest(ports, editId)),
 
-  checkEdit: ({ editId }) => beating(async () => {
-    const { conflicts, accepted } = await checks.check(editId);
-    const [first] = conflicts;
-    if (first === undefined || accepted) return;
-    const targets = conflicts.map(({ target }) => target).join(', ');
-    fail('FARM_EDIT_CONFLICT', 'publish', { targets, why: first.says });
-  }),
+    readyEdit: ({ editId }) => beating(async () => {
+      await edits.prepare(editId);
+      await check(ports, editId);
+      await attest(ports, editId);
+    }),
 
-  attestEdit: ({ editId }) => beating(async () => {
-    const origins = await edits.toSign(editId);
-    if (origins.length > 0) await records.saveAttestations(await signer.signRespins(origins));
-  }),
+    publishEdit: ({ editId }) => beating(async () => {
+      await index.publish(await edits.toPublish(editId));
+      await edits.end(editId, 'published');
+    }),
 
-  publishEdit: ({ editId }) => beating(async () => {
-    await index.publish(await edits.toPublish(editId));
-    await edits.end(editId, 'published');
-  }),
+    endEdit: ({ editId, code, why }) => beating(async () => {
+      if (code === undefined) return edits.end(editId, 'cancelled');
+      const base = failure(knownCode(code), 'publish', { why: why ?? '' });
+      return edits.end(editId, 'failed', { ...base, message: why ?? base.message });
+    }),
+  };
+};
 
-  endEdit: ({ editId, code, why }) => beating(async () => {
-    if (code === undefined) return edits.end(editId, 'cancelled');
-    const base = failure(knownCode(code), 'publish', { why: why ?? '' });
-    return edits.end(editId, 'failed', { ...base, message: why ?? base.message });
-  }),
-});
+async function check({ checks }: EditPorts, editId: string): Promise<void> {
+  const { conflicts, accepted } = await checks.check(editId);
+  const [first] = conflicts;
+  if (first === undefined || accepted) return;
+  const targets = conflicts.map(({ target }) => target).join(', ');
+  fail('FARM_EDIT_CONFLICT', 'publish', { targets, why: first.says });
+}
+
+async function attest({ edits, records, signer }: EditPorts, editId: string): Promise<void> {
+  const origins = await edits.toSign(editId);
+  if (origins.length > 0) await records.saveAttestations(await signer.signRespins(origins));
+}
 
 /** Tells Temporal that this process lives while it works. */
 export async function beating<T>(work: () => Promise<T>): Promise<T> {

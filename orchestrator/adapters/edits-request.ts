@@ -16,6 +16,7 @@ import { draftEdit, refuse, type Draft } from './edits-draft.ts';
 import { otherMaintainers, personOf } from './edits-approval.ts';
 import { findRelease, readRelease, type EditedSource } from './edits-release.ts';
 import { Prisma } from './prisma/client/client.ts';
+import type { keepWheels } from './prisma/edit-records.ts';
 import { asJson, type Database, type Tx } from './prisma/database.ts';
 
 /** What edits need of the world. */
@@ -36,14 +37,14 @@ const dayMs = 86_400_000;
 /** An edit of one release, made in memory. */
 export interface Drafted { readonly source: EditedSource; readonly draft: Draft; readonly operations: readonly EditOperation[]; readonly undoes: string | null; readonly toVersion: string | null }
 
-/** @errors FARM_EDIT_*, FARM_WHAT_UNCLEAR, FARM_WHEEL_BROKEN */
-export async function drafted(ports: EditsPorts, request: EditPreviewRequest): Promise<Drafted> {
+/** @shape now: the time of the new members @errors FARM_EDIT_*, FARM_WHAT_UNCLEAR, FARM_WHEEL_BROKEN */
+export async function drafted(ports: EditsPorts, request: EditPreviewRequest, now = ports.clock.now()): Promise<Drafted> {
   const { mode } = request;
   if (mode !== 'respin' && mode !== 'post') fail('FARM_EDIT_MODE', 'publish', { mode });
   const undone = request.undo === undefined ? null : await undoneBy(ports, request);
   const operations = undone?.operations ?? operationsOf(request);
   const source = await findRelease(ports.database.prisma, undone?.what ?? request.what);
-  const sourceDateEpoch = Math.floor(ports.clock.now().getTime() / 1000);
+  const sourceDateEpoch = Math.floor(now.getTime() / 1000);
   const { version } = source;
   const toVersion = mode === 'respin' ? null
     : source.nextPost ?? fail('FARM_EDIT_MODE', 'publish', { mode: `a post-release of ${version}` });
@@ -131,9 +132,15 @@ export interface NewEdit extends Omit<Drafted, 'draft'> {
   readonly person: string;
   readonly now: Date;
   readonly batchId?: string;
+  /** Its id and its wheels, where they were made and kept before it was recorded; their members have the time `now`. */
+  readonly made?: { readonly id: string; readonly wheels: Awaited<ReturnType<typeof keepWheels>> };
   /** What resolvers said of it already; null where nobody asked. */
   readonly resolution?: readonly Resolution[] | null;
 }
+
+/** Whether an edit lacks the approval of somebody else. */
+export const waitsFor = (draft: Pick<Draft, 'secondApproval'>, approvals: readonly EditApproval[]): boolean =>
+  draft.secondApproval && !approvals.some(({ kind }) => kind === 'added-dependency');
 
 const openStates = ['running', 'awaiting-approval'];
 
@@ -159,14 +166,16 @@ export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdi
   const postTaken = wanted.toVersion !== null && (nextPost !== wanted.toVersion
     || await tx.edit.findFirst({ where: { project, toVersion: wanted.toVersion, state: { in: openStates } } }) !== null);
   if (basis !== request.basis || postTaken) fail('FARM_EDIT_STALE', 'publish', { project, version });
-  const waits = draft.secondApproval && !approvals.some(({ kind }) => kind === 'added-dependency');
+  const waits = waitsFor(draft, approvals);
   const edit = await tx.edit.create({
     data: {
-      state: waits ? 'awaiting-approval' : 'running', requesterId: wanted.person, id: randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
+      state: waits ? 'awaiting-approval' : 'running', requesterId: wanted.person, id: wanted.made?.id ?? randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
       requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag: wanted.toVersion === null ? buildTag : 0, builder,
       basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
       acceptedConflict: request.acceptConflict ?? false, ...(wanted.resolution ? { resolution: asJson(wanted.resolution) } : {}),
+      ...(wanted.made ? { preparedAt: wanted.now } : {}),
     },
   });
+  if (wanted.made) await tx.editWheel.createMany({ data: wanted.made.wheels });
   return edit.id;
 }

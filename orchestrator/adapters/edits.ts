@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { EditView } from '../contract/edits.ts';
 import { editWorkflowId } from '../contract/messages.ts';
 import { fail, failure } from '../domain/failure.ts';
@@ -5,9 +6,10 @@ import type { Edits } from '../edit-ports.ts';
 import { previewChecks, type Judge } from './edits-check.ts';
 import { previewBatch, recordBatch } from './edits-batch.ts';
 import { approveEdit, otherMaintainers, personOf, refuseEdit } from './edits-approval.ts';
-import { approvalsOf, approversOf, drafted, previewOf, recordEdit, releaseAgeDays, type EditsPorts } from './edits-request.ts';
+import { approvalsOf, approversOf, drafted, previewOf, recordEdit, releaseAgeDays, waitsFor, type EditsPorts } from './edits-request.ts';
 import type { Edit, EditWheel } from './prisma/client/client.ts';
 import { asJson } from './prisma/database.ts';
+import { keepWheels } from './prisma/edit-records.ts';
 import { asFailure } from './prisma/rows.ts';
 
 /** A workflow that ends and the row that it wrote just before are not seen at the same moment. */
@@ -25,18 +27,21 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
     },
     check: (request) => checks.check(request),
     async start(request, asker) {
-      const made = await drafted(ports, request);
+      const now = ports.clock.now();
+      const made = await drafted(ports, request, now);
       const resolution = checks.known(made);
       const conflicts = resolution?.filter(({ state }) => state === 'conflict') ?? [];
       if (conflicts[0] && request.acceptConflict !== true) {
         fail('FARM_EDIT_CONFLICT', 'publish', { targets: conflicts.map(({ target }) => target).join(', '), why: conflicts[0].says });
       }
-      const now = ports.clock.now();
       const approvals = approvalsOf(request, made, { at: now.toISOString(), approvers: await approversOf(ports, made, asker) });
-      const wanted = { ...made, request, approvals, now, person: personOf(asker), resolution: resolution?.length ? resolution : null };
-      const id = await prisma.$transaction((tx) => recordEdit(tx, ports, wanted));
-      await startRunning(ports, [id]);
-      return view(ports, id);
+      // It was made just now: the workflow need not make it again. One that waits is made when it goes on.
+      const id = randomUUID();
+      const ready = waitsFor(made.draft, approvals) ? {} : { made: { id, wheels: await keepWheels(ports.blobs, id, made.draft) } };
+      const wanted = { ...ready, ...made, request, approvals, now, person: personOf(asker), resolution: resolution?.length ? resolution : null };
+      const recorded = await prisma.$transaction((tx) => recordEdit(tx, ports, wanted));
+      await startRunning(ports, [recorded]);
+      return view(ports, recorded);
     },
     async approve(id, request, asker) {
       await startRunning(ports, await approveEdit(ports, id, { request, asker }));

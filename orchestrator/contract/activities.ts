@@ -36,6 +36,8 @@ export interface EditActivities {
   prepareEdit(order: { editId: string }): Promise<void>;
   /** Lets stock resolvers judge the staged release. @errors FARM_EDIT_CONFLICT */
   checkEdit(order: { editId: string }): Promise<void>;
+  /** All three, one after the other: people wait, and what each leaves is there for a second delivery. @errors of the three */
+  readyEdit(order: { editId: string }): Promise<void>;
   /** Signs the wheels: one certificate and one checkpoint. */
   attestEdit(order: { editId: string }): Promise<void>;
   /** Makes all wheels visible in one transaction. */

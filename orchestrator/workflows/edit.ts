@@ -7,9 +7,7 @@ import { editing } from './proxies.ts';
  */
 export async function edit({ editId }: { readonly editId: string }): Promise<void> {
   try {
-    await editing.prepareEdit({ editId });
-    await editing.checkEdit({ editId });
-    await editing.attestEdit({ editId });
+    await editing.readyEdit({ editId });
     await CancellationScope.nonCancellable(() => editing.publishEdit({ editId }));
   } catch (error) {
     const why = isCancellation(error) ? {} : causeOf(error);

@@ -48,6 +48,7 @@ function noted(replaced: Partial<Activities> = {}): { calls: string[]; activitie
     prepareEdit: async () => {},
     checkEdit: async () => {},
     attestEdit: async () => {},
+    readyEdit: async () => {},
     publishEdit: async () => {},
     endEdit: async () => {},
   };
@@ -196,10 +197,10 @@ describe('the edit workflow', () => {
   it('makes all wheels, signs all, publishes all', async () => {
     const { calls, activities } = noted();
     await withEdit(activities, (handle) => handle.result());
-    expect(calls).toEqual(['prepareEdit', 'checkEdit', 'attestEdit', 'publishEdit']);
+    expect(calls).toEqual(['readyEdit', 'publishEdit']);
   });
 
-  it.each(['prepareEdit', 'checkEdit', 'attestEdit', 'publishEdit'] as const)('ends the edit as failed with the code of %s', async (failing) => {
+  it.each(['readyEdit', 'publishEdit'] as const)('ends the edit as failed with the code of %s', async (failing) => {
     const { calls, activities } = noted({
       [failing]: async () => { throw ApplicationFailure.create({ type: 'FARM_EDIT_STALE', message: 'other files', nonRetryable: true }); },
     });
@@ -209,14 +210,14 @@ describe('the edit workflow', () => {
 
   it('ends as cancelled, and publishes nothing, when it is cancelled before', async () => {
     const prepare = held();
-    const { calls, activities } = noted({ prepareEdit: prepare.act });
+    const { calls, activities } = noted({ readyEdit: prepare.act });
     await withEdit(activities, async (handle) => {
       await prepare.begun;
       await handle.cancel();
       await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
       prepare.release();
     });
-    expect(calls).toEqual(['prepareEdit', 'endEdit']);
+    expect(calls).toEqual(['readyEdit', 'endEdit']);
   });
 
   it('is not interrupted while it publishes', async () => {
@@ -228,6 +229,6 @@ describe('the edit workflow', () => {
       publish.release();
       await handle.result();
     });
-    expect(calls).toEqual(['prepareEdit', 'checkEdit', 'attestEdit', 'publishEdit']);
+    expect(calls).toEqual(['readyEdit', 'publishEdit']);
   });
 });

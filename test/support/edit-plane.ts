@@ -46,7 +46,7 @@ export async function startEditPlane() {
   const logger = new DefaultLogger('ERROR');   // a refusal is an answer here, not a fault
   const deliverable = <O>(act: (order: O) => Promise<void>) => (order: O) => new MockActivityEnvironment({}, { logger }).run(act, order) as Promise<void>;
   const activities: EditActivities = {
-    prepareEdit: deliverable(acts.prepareEdit), checkEdit: deliverable(acts.checkEdit), attestEdit: deliverable(acts.attestEdit), publishEdit: deliverable(acts.publishEdit), endEdit: deliverable(acts.endEdit),
+    prepareEdit: deliverable(acts.prepareEdit), checkEdit: deliverable(acts.checkEdit), attestEdit: deliverable(acts.attestEdit), readyEdit: deliverable(acts.readyEdit), publishEdit: deliverable(acts.publishEdit), endEdit: deliverable(acts.endEdit),
   };
   let number = 0;
 
