@@ -61,7 +61,11 @@ function Proposed({ what, proposal, nameIt }: { what: string; proposal: Proposal
       what, targets: proposal.targets.every(({ target }) => chosen.has(target)) ? [] : [...chosen], by: session.login ?? 'dashboard',
       ...(proposal.project ? { project: proposal.project } : {}), ...(why.trim() ? { approval: { why: why.trim() } } : {}),
     } }))
-      .then((made) => go(pathOf('projects', made.project)), (error: unknown) => setRefused(error instanceof Refused ? error : null));
+      .then((made) => {
+        // Who brought it maintains it from now on.
+        session.reload();
+        go(pathOf('projects', made.project));
+      }, (error: unknown) => setRefused(error instanceof Refused ? error : null));
   };
   const toggle = (target: string): void => setChosen((before) => {
     const next = new Set(before);

@@ -53,7 +53,9 @@ function prismaGenerate(): Promise<void> {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const written = await generateClient();
   process.stdout.write(written ? 'Prisma client generated\n' : 'Prisma client is up to date\n');
-  // After the client: the document is made by an application that imports what was generated.
-  const { writeApiTypes } = await import('./api-client.ts');
-  process.stdout.write(`${await writeApiTypes()}\n`);
+  // Only who checks types needs them; the farm itself asks for `--client` alone.
+  if (!process.argv.includes('--client')) {
+    const { writeApiTypes } = await import('./api-client.ts');
+    process.stdout.write(`${await writeApiTypes()}\n`);
+  }
 }

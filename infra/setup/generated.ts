@@ -16,7 +16,7 @@ export function generatedPart(places: Places, env: Env): SetupPart {
       return textOf(stamp).includes(digest) ? there('generated') : missing('not generated from the present schema', 'Run: ./farm setup');
     },
     async install() {
-      await mustEndWell([process.execPath, join(places.root, 'infra', 'generate.ts')], { env, cwd: places.root });
+      await mustEndWell([process.execPath, join(places.root, 'infra', 'generate.ts'), '--client'], { env, cwd: places.root });
     },
   };
 }

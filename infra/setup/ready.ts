@@ -9,6 +9,7 @@ import { binfmtPart, imagesPart } from './images.ts';
 import { withLock } from './lock.ts';
 import type { Check, Purpose, SetupPart } from './part.ts';
 import type { Env, Places } from './places.ts';
+import { nginxPart } from './nginx.ts';
 import { postgresPart } from './postgres.ts';
 import { progressOn, type Progress, type Screen } from './progress.ts';
 import { temporalPart } from './temporal.ts';
@@ -21,6 +22,7 @@ export function setupParts(places: Places, env: Env): SetupPart[] {
     generatedPart(places, env),
     dashboardPart(places, env),
     browserPart(places, env),
+    nginxPart(places, env),
     temporalPart(places, env),
     dockerPart(places, env),
     binfmtPart(places, env),

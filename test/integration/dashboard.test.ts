@@ -4,9 +4,9 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Failure } from '../../orchestrator/domain/failure.ts';
 import { failure } from '../../orchestrator/domain/failure.ts';
-import { keepTrigger } from '../../orchestrator/adapters/prisma/registration-rows.ts';
 import { openedLease, startedBuild, type ControlPlane } from '../support/control-plane.ts';
-import { startBrowser, startPagesPlane, type PagesPlane } from '../support/pages-plane.ts';
+import { delivery, tagPush } from '../support/github-server.ts';
+import { startBrowser, startPagesPlane, webhookSecret, type PagesPlane } from '../support/pages-plane.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>';
@@ -169,7 +169,8 @@ describe('what is announced', () => {
     await page.locator('.link.is-live').waitFor();
     expect(await page.getByRole('heading', { name: 'Alerts' }).locator('../..').innerText()).toMatch(/b{40}.*c{40}/);
     const began = Date.now();
-    await keepTrigger(plane.database, { key: 'tag v9', repositoryId: 'r', project: null, cause: 'webhook', ref: 'v9.0', commit: 'd'.repeat(40) });
+    const { payload, headers } = delivery('push', tagPush({ id: 1, fullName: 'a/b' }, 'v9.0', 'd'.repeat(40)), webhookSecret);
+    expect((await fetch(`${pages.url}/hooks/github`, { method: 'POST', headers, body: new Uint8Array(payload) })).status).toBe(202);
     await page.locator('[data-trigger="v9.0"]').waitFor();
     expect(Date.now() - began).toBeLessThan(2_000);
     expect(await page.locator('[data-trigger="v9.0"]').innerText()).toContain('announced');

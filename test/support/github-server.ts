@@ -31,24 +31,43 @@ export interface GithubServer extends GitServer {
   readonly comments: string[];
   /** Answers every REST request with this instead, as when GitHub is down or limits. */
   outage: { readonly status: number; readonly headers?: Record<string, string> } | null;
+  /** Who is at the browser when the farm sends it here to sign in. */
+  signsIn: { readonly login: string; readonly id: number };
   /** Requests that were answered 304. */
   unchanged: number;
 }
 
 export const personToken = 'ghp_test_token_of_a_person';
+/** The OAuth client that farms of tests use. */
+export const clientOfTests = { id: 'client-of-the-test', secret: 'secret-of-the-test' };
 
 /** Starts it. */
 export async function startGithub(): Promise<GithubServer> {
   const git = await startGitServer();
   const self = Object.assign(git, {
-    repositories: [] as FakeRepository[], moved: new Map<string, number>(), checks: [] as Json[], comments: [] as string[], outage: null as GithubServer['outage'], unchanged: 0,
+    repositories: [] as FakeRepository[], moved: new Map<string, number>(), checks: [] as Json[], comments: [] as string[], outage: null as GithubServer['outage'], unchanged: 0, signsIn: { login: 'ann', id: 7 } as GithubServer['signsIn'],
   });
   self.also = async (request, response) => {
+    if (request.url?.startsWith('/login/oauth/')) return signIn(self, request, response);
     if (!request.url?.startsWith('/api/v3/')) return false;
     await answer(self, request, response);
     return true;
   };
   return self;
+}
+
+/** GitHub's two steps of OAuth: a redirect with a code, and the code for a token that names the person. */
+async function signIn({ signsIn }: GithubServer, request: IncomingMessage, response: ServerResponse): Promise<true> {
+  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://github');
+  if (pathname === '/login/oauth/authorize') {
+    const back = new URL(searchParams.get('redirect_uri') ?? '');
+    back.search = new URLSearchParams({ code: `${signsIn.login}-${signsIn.id}`, state: searchParams.get('state') ?? '' }).toString();
+    response.writeHead(302, { location: back.href }).end();
+    return true;
+  }
+  const { code, client_secret: secret } = JSON.parse(await bodyOf(request)) as { code: string; client_secret: string };
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(secret === clientOfTests.secret ? { access_token: `oauth-${code}` } : { error: 'incorrect_client_credentials' }));
+  return true;
 }
 
 async function answer(self: GithubServer, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -60,6 +79,8 @@ async function answer(self: GithubServer, request: IncomingMessage, response: Se
   const { pathname, searchParams } = new URL(request.url ?? '/', 'http://github');
   const path = decodeURIComponent(pathname.slice('/api/v3'.length));
   const known = request.headers.authorization?.endsWith(personToken) ?? false;
+  const [, person, number] = /^Bearer oauth-(\w+)-(\d+)$/.exec(request.headers.authorization ?? '') ?? [];
+  if (path === '/user' && person) return say(200, { login: person, id: Number(number) });
   if (path === '/user') return known ? say(200, { login: 'ann', id: 7 }) : say(401, { message: 'Requires authentication' });
   if (path.startsWith('/app-manifests/')) {
     return say(201, { id: 42, slug: 'wheelfarm-test', pem: 'not used here', client_id: 'Iv1', client_secret: 's', webhook_secret: 'from-the-manifest', html_url: `${self.url}/apps/wheelfarm-test` });

@@ -13,6 +13,7 @@ import { dashboardFiles } from '../../orchestrator/adapters/dashboard-files.ts';
 import { pagesOf } from '../../orchestrator/adapters/pages/pages.ts';
 import type { Database } from '../../orchestrator/adapters/prisma/database.ts';
 import { alertViews, registrationViews, triggerViews } from '../../orchestrator/adapters/prisma/registration-rows.ts';
+import { prismaWebhooks } from '../../orchestrator/adapters/webhooks.ts';
 import { accountRoutes } from '../../orchestrator/api/routes/accounts.ts';
 import { badgeRoutes } from '../../orchestrator/api/routes/badges.ts';
 import { editRoutes } from '../../orchestrator/api/routes/edits.ts';
@@ -37,10 +38,13 @@ const noEdits: Edits = { preview: unknown, check: unknown, previewBatch: unknown
 
 /** What is registered and announced as the database says it; a proposal that a test may change. */
 export const shownProposal: { value: Proposal | null } = { value: null };
+/** What webhooks to this plane are signed with. */
+export const webhookSecret = 'secret of the webhooks of a test';
 function shownRegistrations(database: Database): RegistrationParts {
-  const silent = new Proxy({}, { get: () => unknown }) as never;
+  const github = new Proxy({}, { get: (_, name) => (name === 'webhookSecret' ? async () => webhookSecret : unknown) }) as never;
+  const workflows = { startTrigger: async () => undefined, isOpen: async () => true };
   return {
-    webhooks: silent, github: silent, githubView: async () => ({ url: 'https://github.example', app: null, token: false, webhookUrl: 'http://127.0.0.1/hooks/github' }),
+    webhooks: prismaWebhooks({ database, github, workflows, githubUrl: 'https://github.example', url: 'http://127.0.0.1' }), github, githubView: async () => ({ url: 'https://github.example', app: null, token: false, webhookUrl: 'http://127.0.0.1/hooks/github' }),
     registrations: {
       propose: async () => shownProposal.value ?? unknown(), register: unknown, view: unknown, remove: unknown,
       list: () => registrationViews(database, 'http://127.0.0.1', {}), triggers: (filter) => triggerViews(database, filter), alerts: (filter) => alertViews(database, filter),

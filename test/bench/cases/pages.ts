@@ -4,7 +4,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { openedLease, startedBuild, type ControlPlane } from '../../support/control-plane.ts';
-import { startBrowser, startPagesPlane, type PagesPlane } from '../../support/pages-plane.ts';
+import { delivery, tagPush } from '../../support/github-server.ts';
+import { startBrowser, startPagesPlane, webhookSecret, type PagesPlane } from '../../support/pages-plane.ts';
 import type { BenchCase, CaseOptions, CaseResult } from '../case.ts';
 import { atMost, measure } from '../measure.ts';
 
@@ -37,11 +38,13 @@ async function benchPages({ short, say }: CaseOptions): Promise<CaseResult> {
     await seedBig(started.plane);
     const answers = await answerTimes(started.plane, short ? 5 : 20);
     const interactive = await interactiveTimes(started, short ? 1 : 5);
+    const pushed = await pushedTimes(started, short ? 2 : 10);
     return {
       measures: [
         measure(`what ${watchers} pages that watch one build cost the server`, '% of a core', shares, atMost(10)),
         measure('words that each of them was told', 'words', words),
         measure(`answer with ${versions} versions × ${pythons.length * platforms.length} targets`, 'ms', answers, atMost(50)),
+        measure('a pushed tag, from the webhook that is sent to the open page in Chromium that shows it', 'ms', pushed, atMost(2000)),
         measure('that page in Chromium, from the address to a grid that answers', 'ms', interactive, atMost(1000)),
       ],
       notes: [
@@ -124,6 +127,32 @@ async function interactiveTimes({ url }: PagesPlane, rounds: number): Promise<nu
       const ms = await page.evaluate<number>('new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0)))');
       if (round > 0) times.push(ms);
       await page.close();
+    }
+    return times;
+  } finally {
+    await browser.close();
+  }
+}
+
+/** From the first byte of a signed push to the row of its tag on an open page of 300 versions. */
+async function pushedTimes({ plane, url }: PagesPlane, rounds: number): Promise<number[]> {
+  const { prisma } = plane.database;
+  await prisma.repository.create({ data: { id: 'pushed', githubId: 4_711n, fullName: 'acme/big', url: 'https://github.example/acme/big', defaultBranch: 'main', tags: {} } });
+  await prisma.registration.create({ data: { project: 'big', repositoryId: 'pushed', targets: [], proof: { kind: 'free', evidence: '', by: '', at: new Date().toISOString() }, registeredBy: 'bench', versions: [] } });
+  const browser = await startBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${url}/projects/big`);
+    await page.locator('.link.is-live').waitFor();
+    const times: number[] = [];
+    for (let round = 0; round <= rounds; round += 1) {
+      const { payload, headers } = delivery('push', tagPush({ id: 4_711, fullName: 'acme/big' }, `v90.${round}`, 'c'.repeat(40)), webhookSecret);
+      const began = performance.now();
+      const [answer] = await Promise.all([
+        fetch(`${url}/hooks/github`, { method: 'POST', headers, body: new Uint8Array(payload) }), page.waitForSelector(`[data-trigger="v90.${round}"]`),
+      ]);
+      if (answer.status !== 202) throw new Error(`the webhook was answered ${answer.status}`);
+      if (round > 0) times.push(performance.now() - began);
     }
     return times;
   } finally {
