@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, writeFile } from 'node:fs/promises';
+import { glob, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeWheel } from '../support/distributions.ts';
@@ -44,6 +44,37 @@ describe.each(['pip', 'uv'] as const)('a stock %s', (client) => {
     };
     expect(await bound(`${client}-new`, `${name}==1.0`)).toBe('>=3.9');
     expect(await bound(`${client}-old`, '--require-hashes', '-r', lock)).toBe('>=3.8');
+  }, 120_000);
+});
+
+describe('locks made before three edits', () => {
+  it('still install the old bytes: pip with hashes, and uv sync with its uv.lock', async () => {
+    const bin = await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']);
+    const name = await published();
+    const [old] = await plane.database.prisma.file.findMany({ where: { project: name } });
+    const project = join(folder, `locked-${name}`);
+    await mkdir(project);
+    await writeFile(join(project, 'pyproject.toml'), `[project]\nname = "locked"\nversion = "1"\nrequires-python = ">=3.9"\ndependencies = ["${name}==1.0"]\n\n[[tool.uv.index]]\nurl = "${web.url}/simple/"\ndefault = true\n`);
+    const six = makeWheel({ name: 'six', version: '1.16.0' });
+    await index.publish({ project: 'six', displayName: 'six', version: '1.16.0', buildId: 'b', files: await filesToPublish(web.blobs, [six]) });
+    const uv = (...argv: string[]) => run(join(bin, 'uv'), [...argv, '--no-cache', '--python', join(bin, 'python')], { cwd: project });
+    const locked = await uv('lock');
+    expect(locked.code, locked.output).toBe(0);
+    const lock = await readFile(join(project, 'uv.lock'), 'utf8');
+    expect(lock).toContain(old?.sha256);
+    const hashes = join(project, 'requirements.txt');
+    await writeFile(hashes, `${name}==1.0 --hash=sha256:${old?.sha256 ?? ''}\n`);
+    for (const bound of ['>=3.9', '>=3.10', '>=3.11']) await deliver((await started(name, [`Requires-Python: ${bound}`])).id);
+    expect((await filenames(name)).length).toBe(4);
+    const synced = await uv('sync', '--frozen', '--no-install-project');
+    expect(synced.code, synced.output).toBe(0);
+    const said = await run(join(bin, 'pip'), ['install', '--no-cache-dir', '--no-deps', '--target', join(project, 'pip'), '--index-url', `${web.url}/simple/`, '--require-hashes', '-r', hashes]);
+    expect(said.code, said.output).toBe(0);
+    const [site = ''] = await Array.fromAsync(glob(join(project, '.venv/lib/*/site-packages')));
+    for (const where of [site, join(project, 'pip')]) {
+      expect(await readFile(join(where, `${name}-1.0.dist-info/METADATA`), 'utf8')).toContain('Requires-Python: >=3.8\n');
+    }
+    expect(await readFile(join(project, 'uv.lock'), 'utf8')).toBe(lock);
   }, 120_000);
 });
 

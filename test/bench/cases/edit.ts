@@ -9,7 +9,7 @@ import { respinWheel } from '../../../orchestrator/adapters/archive/respin.ts';
 import type { VirtualWheel } from '../../../orchestrator/adapters/archive/respin.ts';
 import { editMetadata } from '../../../orchestrator/domain/edit.ts';
 import { clientVenv } from '../../support/clients.ts';
-import { longSet, realWheel, smallSet } from '../../support/edit-wheels.ts';
+import { forInterpreter, longSet, realWheel, smallSet } from '../../support/edit-wheels.ts';
 import { deliverReal, editedReal, openReal, proofEdit, proofEpoch } from '../../support/respin-proof.ts';
 import type { BenchCase, CaseOptions, CaseResult } from '../case.ts';
 import { atLeast, atMost, measure, median } from '../measure.ts';
@@ -21,6 +21,7 @@ const timed = ['cryptography==44.0.0', 'numpy==2.2.0', 'pandas==2.2.3', 'scipy==
 const editsPerRound = 20;
 const warmEdits = 100;
 const checker = join(import.meta.dirname, '../../../docs/check-respin.py');
+const acceptance = join(import.meta.dirname, '../../support/acceptance.py');
 
 export const edit: BenchCase = {
   name: 'edit',
@@ -33,7 +34,7 @@ interface Timed { readonly name: string; readonly megabytes: number; readonly ou
 async function benchEdit({ short, say }: CaseOptions): Promise<CaseResult> {
   const folder = await mkdtemp(join(tmpdir(), 'farm-bench-'));
   try {
-    const bin = await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']);
+    const bin = await clientVenv('edit-audit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1', 'auditwheel==6.4.2']);
     const rows: Timed[] = [];
     const [opens, reopens]: [number[], number[]] = [[], []];
     const stored: number[] = [];
@@ -137,7 +138,21 @@ async function hundredEdits(folder: string): Promise<number> {
   return sizes.reduce((sum, one) => sum + one, 0) / wheel.bytes;
 }
 
-/** Delivers each wheel both ways and lets Python's zipfile, `wheel unpack` and the checker read what came out. */
+/** What stock tools must make of an edited wheel; each throws where it does not. */
+async function provenBy(bin: string, made: string, { original, out }: { readonly original: string; readonly out: string }): Promise<void> {
+  const most = { maxBuffer: 1 << 26 };
+  await execute('python3', ['-m', 'zipfile', '-t', made], most);
+  await execute('python3', [checker, made, original], most);
+  await execute('python3', [acceptance, made, original], most);
+  await execute(join(bin, 'wheel'), ['unpack', '-d', join(out, 'unpacked'), made], most);
+  if (made.includes('linux')) await execute(join(bin, 'auditwheel'), ['show', made], most);
+  await execute(join(bin, 'python'), ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--no-index', ...forInterpreter, '--target', join(out, 'pip'), made], most);
+  await execute(join(bin, 'uv'), ['pip', 'install', '-q', '--offline', '--no-cache', '--no-deps', '--python', join(bin, 'python'),
+    '--python-platform', 'x86_64-manylinux_2_28', '--python-version', '3.11', '--target', join(out, 'uv'), made], most);
+  for (const folder of ['unpacked', 'pip', 'uv']) await rm(join(out, folder), { recursive: true });
+}
+
+/** Delivers each wheel both ways and lets stock tools, the index's acceptance rules and the checker judge what came out. */
 async function provenWheels(set: readonly string[], folder: string, bin: string, say: (line: string) => void): Promise<number> {
   let proven = 0;
   for (const requirement of set) {
@@ -148,10 +163,7 @@ async function provenWheels(set: readonly string[], folder: string, bin: string,
       const { wheel, close } = await openReal(path);
       const { respin, post } = await deliverReal(wheel, out).finally(close);
       for (const made of [respin, post]) {
-        await execute('python3', ['-m', 'zipfile', '-t', made.path]);
-        await execute('python3', [checker, made.path, path]);
-        await execute(join(bin, 'wheel'), ['unpack', '-d', join(out, 'unpacked'), made.path], { maxBuffer: 1 << 26 });
-        await rm(join(out, 'unpacked'), { recursive: true });
+        await provenBy(bin, made.path, { original: path, out });
       }
       proven += 1;
       say(`proven: ${basename(path)}, ${wheel.ranges.length} ranges, ${respin.virtual.own.length} bytes`);
@@ -176,7 +188,7 @@ function judged(rows: readonly Timed[], { opens, reopens, stored, hundred, prove
       measure('the wheel with the lowest ratio', 'ratio', [Math.min(...rows.map(({ ratio }) => ratio))], atLeast(300)),
       measure('bytes stored over the new tail', 'ratio', stored, atMost(1.1)),
       measure('100 edits of numpy, bytes stored over one wheel', 'ratio', [hundred], atMost(1)),
-      measure(`wheels edited both ways and read by zipfile, wheel and the checker, of ${wanted}`, 'wheels', [proven], atLeast(wanted)),
+      measure(`wheels edited both ways that zipfile, wheel, auditwheel, pip, uv, the acceptance rules and the checker take, of ${wanted}`, 'wheels', [proven], atLeast(wanted)),
       measure('our edit', 'ms', rows.map(({ oursMs }) => oursMs)),
       measure('unpack + edit + pack', 'ms', rows.map(({ peerMs }) => peerMs)),
       measure('first reading of a wheel, once: every member unpacked and hashed', 'ms', opens),
