@@ -31,10 +31,10 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const candidate of slice) {
     const began = Date.now();
     if (began >= deadline) break;
-    const fresh = await built({ ...candidate, targets: targetsOf(candidate, order) }, order.again, deadline - began);
-    const { targets, ...result } = candidate;
+    const fresh = await built(candidate, targetsOf(candidate, order), order.again, deadline - began);
+    const { targets: _targets, ...result } = candidate;
     const older = readResults(projects).find(({ project }) => project === candidate.project);
-    const cells = merged(targets, fresh, isCurrent(older, candidate) ? older.cells : []);
+    const cells = merged(fresh, isCurrent(older, candidate) ? older.cells : []);
     keep({ ...result, at: new Date().toISOString(), farm: commit(), cells });
     writeFileSync(join(kept, '..', 'corpus.md'), corpusPage(readResults(projects), projects));
     const seconds = Math.round((Date.now() - began) / 1000);
@@ -85,10 +85,10 @@ const commit = (): string => {
 };
 
 /** Builds a project by the command that people use; what has not ended when the time is over is `unfinished`. */
-async function built(candidate: Candidate, again: boolean, msMax: number): Promise<CorpusCell[]> {
+async function built(candidate: Candidate, asked: readonly string[], again: boolean, msMax: number): Promise<CorpusCell[]> {
   const recipe = recipeOf(candidate.project);
   const said = await farm([
-    'build', `${candidate.project}==${candidate.version}`, '--targets', ...candidate.targets,
+    'build', `${candidate.project}==${candidate.version}`, '--targets', ...asked,
     ...recipe ? ['--recipe', recipe] : [], '--json', ...again ? ['--again'] : [],
   ], msMax);
   const last = lastObject(said);

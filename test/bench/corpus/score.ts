@@ -41,8 +41,8 @@ export interface CorpusResult extends CorpusProject {
 
 export type Family = 'Linux' | 'Windows' | 'macOS';
 
-/** Cells that have a wheel, of those that could. */
-export interface Share { readonly had: number; readonly of: number }
+/** Cells that have a wheel, of all; `open` of them were not built to the end yet, and count as without. */
+export interface Share { readonly had: number; readonly of: number; readonly open: number }
 
 export interface Score {
   /** Linux cells for which the project itself publishes a wheel. */
@@ -111,7 +111,9 @@ export function familyOf(target: string): Family {
   throw new Error(`${target} is of no family`);
 }
 
-const share = (cells: readonly CorpusCell[]): Share => ({ had: cells.filter(isHad).length, of: cells.length });
+const share = (cells: readonly CorpusCell[]): Share => ({
+  had: cells.filter(isHad).length, of: cells.length, open: cells.filter(({ state }) => state === 'unfinished').length,
+});
 
 /** Judges all results; cells that have not ended count as not had. */
 export function scoreOf(results: readonly CorpusResult[]): Score {

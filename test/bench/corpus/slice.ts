@@ -45,11 +45,9 @@ export function sliceOf(candidates: readonly Candidate[], results: readonly Corp
 export const targetsOf = ({ targets }: Candidate, order: SliceOrder): string[] =>
   targets.filter((target) => order.targets.length === 0 || order.targets.some((glob) => matchesGlob(glob, target)));
 
-/** New cells over those of an older result, in the order of `targets`; what neither has is unfinished. */
-export function merged(targets: readonly string[], fresh: readonly CorpusCell[], older: readonly CorpusCell[]): CorpusCell[] {
-  return targets.map((target) => fresh.find((cell) => cell.target === target) ?? older.find((cell) => cell.target === target)
-    ?? { target, state: 'unfinished', tested: null, upstream: false, code: null, blame: null, says: null, seconds: null });
-}
+/** New cells; in the place of those that have not ended, the ones of an older result. */
+export const merged = (fresh: readonly CorpusCell[], older: readonly CorpusCell[]): CorpusCell[] => fresh.map((cell) =>
+  (cell.state === 'unfinished' ? older.find(({ target, state }) => target === cell.target && state !== 'unfinished') ?? cell : cell));
 
 const units: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000 };
 

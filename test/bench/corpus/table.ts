@@ -28,12 +28,12 @@ function totals(results: readonly CorpusResult[], listed: readonly CorpusProject
   const score = scoreOf(results);
   const line = (name: string, one: Share, goal: number): string => {
     const percent = percentOf(one);
-    return `| ${name} | ${one.had} of ${one.of} | ${percent === null ? '' : `${percent} %`} | at least ${goal} % | `
+    return `| ${name} | ${one.had} of ${one.of} | ${percent === null ? '' : `${percent} %`} | ${one.open} | at least ${goal} % | `
       + `${percent === null ? '' : percent >= goal ? 'yes' : '**no**'} |`;
   };
   const lacking = listed.filter(({ project }) => !results.some((result) => result.project === project && isEnded(result)));
   return [
-    '| cells | with a wheel | | goal | met |', '| --- | --- | --- | --- | --- |',
+    '| cells | with a wheel | | not built yet | goal | met |', '| --- | --- | --- | --- | --- | --- |',
     line('Linux, where the project publishes a wheel itself', score.published, goals.published),
     line('Linux', score.linux, goals.linux), line('Windows', score.windows, goals.windows), line('macOS', score.macos, goals.macos), '',
     `${results.length} projects, ${results.flatMap(({ cells }) => cells).length} cells: ${score.tested} wheels tested, `

@@ -60,14 +60,14 @@ describe('the score', () => {
       cell('cp313-macosx_arm64', { tested: 'no-runner' }),
     ])]);
     expect(score).toEqual({
-      published: { had: 1, of: 2 }, linux: { had: 2, of: 3 }, windows: { had: 0, of: 1 }, macos: { had: 1, of: 1 },
+      published: { had: 1, of: 2, open: 0 }, linux: { had: 2, of: 3, open: 0 }, windows: { had: 0, of: 1, open: 0 }, macos: { had: 1, of: 1, open: 0 },
       tested: 1, audited: 2, onlyOurs: [{ project: 'demo', targets: ['cp313-manylinux_riscv64'] }],
     });
   });
 
   it('is not met by rounding', () => {
-    expect(percentOf({ had: 9499, of: 10_000 })).toBe(94.9);
-    expect(percentOf({ had: 0, of: 0 })).toBe(null);
+    expect(percentOf({ had: 9499, of: 10_000, open: 0 })).toBe(94.9);
+    expect(percentOf({ had: 0, of: 0, open: 0 })).toBe(null);
     expect(() => familyOf('cp313-android_x86_64')).toThrow('of no family');
   });
 });
@@ -103,8 +103,9 @@ describe('a slice', () => {
       readSlice(argv)).map(({ project }) => project);
     expect(some(['--resume'])).toEqual(['done']);
     expect(some(['--resume', '--targets', 'cp313-manylinux_*'])).toEqual([]);
-    expect(merged([...wide.targets, 'cp313-win_arm64'], [cell('cp313-win_amd64', { seconds: 9 })], [cell(target), cell('cp313-win_amd64')]))
-      .toMatchObject([{ target, seconds: 2 }, { seconds: 9 }, { state: 'unfinished' }]);
+    const cut = cell(target, { state: 'unfinished' });
+    expect(merged([cell('cp313-win_amd64', { seconds: 9 }), cut], [cell(target), cell('cp313-win_amd64')])).toMatchObject([{ seconds: 9 }, { target, seconds: 2 }]);
+    expect(merged([cut], [cut])).toEqual([cut]);
   });
 
   it('reads its time', () => {
@@ -135,9 +136,9 @@ describe('the page', () => {
   });
 
   it('has totals against the goals and what is not built to the end', () => {
-    expect(page).toContain('| Linux | 2 of 3 | 66.6 % | at least 80 % | **no** |');
-    expect(page).toContain('| Windows | 1 of 1 | 100 % | at least 60 % | yes |');
-    expect(page).toContain('| macOS | 0 of 2 | 0 % | at least 60 % | **no** |');
+    expect(page).toContain('| Linux | 2 of 3 | 66.6 % | 1 | at least 80 % | **no** |');
+    expect(page).toContain('| Windows | 1 of 1 | 100 % | 0 | at least 60 % | yes |');
+    expect(page).toContain('| macOS | 0 of 2 | 0 % | 0 | at least 60 % | **no** |');
     expect(page).toContain('Not built to the end yet: other, later.');
   });
 
