@@ -26,6 +26,8 @@ static const char wheelfarm_link_library[] __attribute__((section(".drectve"), u
 # What a compiler for Linux takes and the one for Windows refuses or does not need.
 COMPILER = {
     'drop': [r'-lm', r'-lpthread', r'-pthread', r'-ldl', r'-lrt', r'-lutil', r'-fPIC', r'-fpic', r'-rdynamic',
+             # Windows' long has 32 bits: what a project makes errors of these for Linux, it does not ask for with MSVC.
+             r'-Wconversion', r'-Wshorten-64-to-32',
              r'-Wl,(-z,|-soname|-h,|-rpath|--as-needed|--no-as-needed|-O\d|-Bsymbolic|--version-script|--exclude-libs|'
              r'--hash-style|--build-id|-export-dynamic|--export-dynamic|--gc-sections|-s$).*'],
     'dropWithValue': [], 'replace': {},

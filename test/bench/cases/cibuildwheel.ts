@@ -14,7 +14,7 @@ import { startFarm, type TestFarm } from '../../support/farm.ts';
 import type { BenchCase, CaseOptions, CaseResult } from '../case.ts';
 import { inProcess, type InProcess, type Row, type Sdist } from '../cell/in-process.ts';
 import { fetchSdist } from '../cell/sdist.ts';
-import { inDocker, layoutPythons, makeLayout, networkArguments, tagOf } from '../cell/upstream-layout.ts';
+import { inDocker, layoutPythons, makeLayout, networkArguments, peerOf, tagOf } from '../cell/upstream-layout.ts';
 import { atMost, measure, ratios } from '../measure.ts';
 
 const execute = promisify(execFile);
@@ -56,8 +56,7 @@ async function measured({ short, say }: CaseOptions): Promise<CaseResult> {
     }
     return result(seen);
   } finally {
-    const images = await inDocker('images', '-q', '--filter', `reference=${reference}`).catch(() => '');
-    if (images) await inDocker('rmi', '--force', ...images.split('\n')).catch(() => '');
+    await inDocker('rmi', '--force', peerOf(reference), reference).catch(() => '');
     await rm(folder, { recursive: true, force: true });
   }
 }
@@ -79,7 +78,7 @@ function result(seen: readonly { theirs: number; first: number; again: number }[
         + `${parallel} at a time after the first. A farm would not build them again at all: it knows its attempts.`,
       'cibuildwheel’s side is its command with its own defaults (build, auditwheel repair, a virtual environment for the test), no platform '
         + 'beside; the sdist is there before, the farm fetches its own.',
-      'The local image is Debian’s forky with gcc: upstream’s images cannot be pulled on every machine.',
+      'The local image is Debian’s forky with gcc (for cibuildwheel with a link in the place of the Python 3.9 that it asks for the environment): upstream’s images cannot be pulled on every machine.',
     ],
   };
 }
@@ -100,7 +99,7 @@ async function theirSeconds({ folder, reference, network }: Bench, command: stri
   await execute(command, ['--platform', 'linux', '--archs', 'x86_64', '--output-dir', out, sdist], {
     maxBuffer: 1 << 26, cwd: out,
     env: {
-      ...process.env, CIBW_MANYLINUX_X86_64_IMAGE: reference, CIBW_BUILD: layoutPythons.map((python) => `${tagOf(python)}-manylinux_x86_64`).join(' '),
+      ...process.env, CIBW_MANYLINUX_X86_64_IMAGE: peerOf(reference), CIBW_BUILD: layoutPythons.map((python) => `${tagOf(python)}-manylinux_x86_64`).join(' '),
       CIBW_SKIP: '', CIBW_ENABLE: 'cpython-prerelease', CIBW_TEST_COMMAND: `python -c "import ${project}"`, CIBW_TEST_REQUIRES: '', CIBW_BUILD_FRONTEND: 'build',
       CIBW_CONTAINER_ENGINE: `docker; create_args: ${networkArguments(network).join(' ')}`,
     },

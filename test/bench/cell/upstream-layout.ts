@@ -29,8 +29,11 @@ export function networkArguments({ environment, caBundlePath, mode }: HostNetwor
   return [`--network=${mode}`, ...Object.entries(environment).flatMap(([name, value]) => ['-e', `${name}=${value}`]), ...trust];
 }
 
+/** The same image with the one thing more that cibuildwheel asks for: a Python 3.9 by name, which prints the environment. */
+export const peerOf = (reference: string): string => `${reference}-peer`;
+
 /**
- * Makes it under `reference`. pip, build and virtualenv are in each interpreter, as upstream has them.
+ * Makes it under `reference`, and `peerOf` it. pip, build and virtualenv are in each interpreter, as upstream has them.
  * @errors throws with the last lines of what failed
  */
 export async function makeLayout(reference: string, folder: string, network: HostNetwork): Promise<void> {
@@ -43,13 +46,19 @@ export async function makeLayout(reference: string, folder: string, network: Hos
     return [`python${python} -m venv ${home}`, `${home}/bin/python ${install} build virtualenv`];
   }), `python${layoutPythons[1]} -m venv /opt/auditwheel`, `/opt/auditwheel/bin/python ${install} auditwheel`,
   'mkdir -p /usr/local/bin && ln -s /opt/auditwheel/bin/auditwheel /usr/local/bin/auditwheel'].join('\n');
-  const container = await inDocker('create', ...networkArguments(network), raw, 'sh', '-c', script);
+  await commitAfter(raw, script, reference, networkArguments(network));
+  const [first] = layoutPythons.map(tagOf);
+  await commitAfter(reference, `ln -s ${first}-${first} /opt/python/cp39-cp39`, peerOf(reference), []);
+  await inDocker('rmi', '-f', raw).catch(() => ''); // the layers stay under the reference
+}
+
+async function commitAfter(image: string, script: string, reference: string, network: readonly string[]): Promise<void> {
+  const container = await inDocker('create', ...network, image, 'sh', '-c', script);
   try {
     await inDocker('start', '-a', container);
     await inDocker('commit', '-c', 'ENV PATH=/usr/local/bin:/usr/bin:/bin', '-c', 'CMD ["/bin/bash"]', container, reference);
   } finally {
     await inDocker('rm', '-f', container);
-    await inDocker('rmi', '-f', raw).catch(() => ''); // the layers stay under the reference
   }
 }
 
