@@ -2,7 +2,7 @@ import type { ReactElement } from 'react';
 import { pathOf } from './address.ts';
 import { answerOf, client, type AlertView, type TriggerView } from './client.ts';
 import { useLoaded, type Loaded } from './load.ts';
-import { A, Cause, Digest, Section, Table, When } from './parts.tsx';
+import { A, Cause, Digest, Section, When } from './parts.tsx';
 
 /** What is on its way to builds, and what a person must know of. */
 export interface Announced { readonly triggers: readonly TriggerView[]; readonly alerts: readonly AlertView[] }
@@ -21,22 +21,17 @@ const says: Readonly<Record<string, string>> = {
 };
 const causes: Readonly<Record<string, string>> = { webhook: 'told by a webhook', poll: 'found by asking', comment: 'asked for in a comment' };
 
-/** How one announced release is, with why it waits or was not built. */
-function How({ one, project }: { one: TriggerView; project: string | undefined }): ReactElement {
-  const parts = one.parts.filter((part) => project === undefined || part.project === project);
-  return (
-    <>
-      <p><span className={`answer is-${one.state === 'ended' ? 'yes' : one.state === 'failed' ? 'no' : 'open'}`}><strong>{says[one.state] ?? one.state}</strong></span></p>
-      {one.failure ? <Cause failure={one.failure} /> : null}
-      {parts.map((part) => (part.failure ? <Cause key={part.project} failure={part.failure} /> : null))}
-    </>
-  );
+/** How one announced release is. */
+function How({ one: { state } }: { one: TriggerView }): ReactElement {
+  return <span className={`answer is-${state === 'ended' ? 'yes' : state === 'failed' ? 'no' : 'open'}`}><strong>{says[state] ?? state}</strong></span>;
 }
 
 /** Alerts first; then the releases that were announced, newest first. */
 export function AnnouncedSection({ value, project, title = 'Announced releases' }: { value: Announced | null; project?: string; title?: string }): ReactElement | null {
   if (!value || value.triggers.length + value.alerts.length === 0) return null;
   const { triggers, alerts } = value;
+  // On the page of a project only the newest, and what is not built, stand before its grid.
+  const shown = project === undefined ? triggers : triggers.filter(({ state }, at) => at === 0 || state !== 'ended').slice(0, 4);
   return (
     <>
       {alerts.length > 0 ? (
@@ -44,16 +39,17 @@ export function AnnouncedSection({ value, project, title = 'Announced releases' 
       ) : null}
       {triggers.length > 0 ? (
         <Section title={title}>
-          <Table label={title} heads={['Tag or version', 'How it is', 'Came', 'Commit']}>
-            {triggers.slice(0, project === undefined ? 20 : 5).map((one) => (
-              <tr key={one.id} data-trigger={one.ref}>
-                <th scope="row"><code>{one.ref}</code>{project === undefined ? one.parts.map((part) => <p key={part.project}><A to={pathOf('projects', part.project)}>{part.project}</A></p>) : null}</th>
-                <td><How one={one} project={project} /></td>
-                <td>{causes[one.cause] ?? one.cause}, <When at={one.createdAt} /></td>
-                <td>{one.commit ? <Digest sha256={one.commit} kind="commit" /> : <span className="quiet">–</span>}</td>
-              </tr>
+          <ol className="announced">
+            {shown.map((one) => (
+              <li key={one.id} data-trigger={one.ref}>
+                <p className="says"><code>{one.ref}</code> <How one={one} />
+                  <span className="quiet">{causes[one.cause] ?? one.cause}, <When at={one.createdAt} />{one.commit ? <>, commit <Digest sha256={one.commit} kind="commit" /></> : null}</span></p>
+                {project === undefined ? <p>{one.parts.map((part) => <A key={part.project} to={pathOf('projects', part.project)}>{part.project} </A>)}</p> : null}
+                {one.failure ? <Cause failure={one.failure} /> : null}
+                {one.parts.map((part) => (part.failure && (project === undefined || part.project === project) ? <Cause key={part.project} failure={part.failure} /> : null))}
+              </li>
             ))}
-          </Table>
+          </ol>
         </Section>
       ) : null}
     </>

@@ -76,7 +76,7 @@ function Proposed({ what, proposal, nameIt }: { what: string; proposal: Proposal
     <>
       <Section title={proposal.project ?? 'No project name yet'}>
         {repository ? <p><a href={repository.url} rel="noreferrer">{repository.fullName}</a>, branch {repository.defaultBranch}{repository.admin ? `, administered by ${repository.who ?? 'you'}` : ', which you do not administer'}</p> : <p>A name of the upstream index that is watched.</p>}
-        <p>The name is <strong>{holder.state}</strong>{holder.owner ? ` by ${holder.owner}` : ''}. {holder.evidence}</p>
+        {holder.state === 'held' ? null : <p>The name is <strong>{holder.state}</strong>: {holder.evidence}.</p>}
         {proposal.problems.map((problem) => <Cause key={problem.code} failure={problem} />)}
         {repository && !proposal.project ? (
           <form className="inline" onSubmit={(event) => { event.preventDefault(); nameIt(name.trim()); }}>
@@ -114,7 +114,7 @@ function Proposed({ what, proposal, nameIt }: { what: string; proposal: Proposal
   );
 }
 
-const levels: Readonly<Record<string, readonly [string, string]>> = { good: ['yes', '✓ good'], hint: ['open', '! hint'], bad: ['no', '✗ bad'] };
+const levels: Readonly<Record<string, readonly [string, string]>> = { good: ['yes', '✓ good'], hint: ['maybe', '! hint'], bad: ['no', '✗ bad'] };
 
 function Registered(): ReactElement | null {
   const session = useSession();
