@@ -70,7 +70,7 @@ describe('headers of a requirement', () => {
 
 // Rows of images that are made when they are first needed are asked where they have been made.
 const made = [...readRecipes()].filter(([name, { like, from }]) => !like && !from && readRecord(cacheFolder, name)).map(([name]) => name);
-const crossRows = [...new Set([...defaultImages(), ...made])].flatMap((name) => rowsOf(name)).filter(({ target }) => /linux/.test(target));
+const crossRows = [...new Set([...defaultImages(), ...made])].flatMap((name) => rowsOf(name));
 
 describe('what a build sees of its target', () => {
   it.each(crossRows)('$target', { timeout: 5 * minute }, async ({ target, image: of }) => {
@@ -81,8 +81,8 @@ describe('what a build sees of its target', () => {
     const golden = join(import.meta.dirname, '..', 'golden', 'cross', `${target}.json`);
     await expect(seen, 'to accept: npx vitest run -u test/integration/backends.test.ts').toMatchFileSnapshot(golden);
     const told = JSON.parse(seen) as { tags: string[]; platform: { machine: string }; buildProgram: number };
-    expect(target.endsWith(told.platform.machine)).toBe(true);
+    expect(target.endsWith(told.platform.machine.toLowerCase())).toBe(true);
     expect(told.buildProgram).toBe(42);
-    expect(told.tags[0]).toContain(told.platform.machine);
+    expect(told.tags[0]).toContain(told.platform.machine.toLowerCase());
   });
 });
