@@ -234,6 +234,18 @@ describe('a maintainer', () => {
     expect([own.code, own.stdout]).toEqual([0, expect.stringContaining('ok') as string]);
   });
 
+  it('finds the release in the feed and on the badge, and everything under the path in the API', async () => {
+    const feed = (await ask('/feed.xml')).text;
+    expect(feed).toMatch(/^<\?xml[\s\S]*<rss version="2\.0"/);
+    expect(feed).toContain(`${nginx.url}/projects/${project}`);
+    expect((await ask(`/badge/${project}.svg`)).text).toMatch(/^<svg[\s\S]*1 of 2 targets/);
+    expect(JSON.parse((await ask('/api/openapi.json')).text)).toMatchObject({ openapi: expect.stringMatching(/^3\./) as string });
+    await visit(page, '/api');
+    await page.getByRole('row', { name: /\/api\/github\/app/ }).waitFor();
+    await visit(page, '/feed');
+    await page.getByRole('row', { name: /edit of the metadata/ }).waitFor();
+  });
+
   it('makes a token of the API, and revokes it', async () => {
     await visit(page, `/account`);
     const form = page.locator('form').filter({ hasText: 'Make a token' });

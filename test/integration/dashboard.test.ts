@@ -100,6 +100,16 @@ describe('every page', () => {
     expect(project.wrong).toEqual([]);
   }, 120_000);
 
+  test('escapes the words of strangers in the feed and on a badge, too', async () => {
+    for (const path of ['/feed.xml', `/badge/${name}.svg`]) {
+      const answer = await fetch(pages.url + path);
+      expect([path, answer.status]).toEqual([path, 200]);
+      const text = await answer.text();
+      expect(text).toMatch(/^<(\?xml|svg)/);
+      expect(text).not.toMatch(/<img|<script/);
+    }
+  });
+
   test('has nothing that axe finds, in light and dark, wide and narrow', async () => {
     const looks = [{ width: 1440, scheme: 'light' }, { width: 360, scheme: 'dark' }] as const;
     const all: string[] = [];
