@@ -121,7 +121,7 @@ async function answerTimes({ app }: ControlPlane, rounds: number): Promise<numbe
 /** Processor time of this process and of its connections' Postgres for one answer: what waits for others is not in it. @unit milliseconds */
 async function answerProcessor({ app, database }: ControlPlane, rounds: number): Promise<number> {
   const { rows } = await database.pool.query<{ pid: number }>('select pid from pg_stat_activity where datname = current_database()');
-  // Fields 14 and 15 of stat: user and system time in ticks of 10 ms; the name in field 2 has no space here.
+  // Fields 14 and 15 of stat, user and system time in ticks of 10 ms; they are counted after the name, which may hold spaces.
   const ticks = (): number => rows.reduce((sum, { pid }) => {
     const fields = existsSync(`/proc/${pid}/stat`) ? readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ') : [];
     return sum + Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
