@@ -76,8 +76,8 @@ function result(seen: readonly { theirs: number; first: number; again: number }[
         + 'signing and publishing.',
       'With images and wheelhouse: the worker alone, which has built the same cells once; every cell is built, repaired, audited and tested anew, '
         + `${parallel} at a time after the first. A farm would not build them again at all: it knows its attempts.`,
-      'cibuildwheel’s side is its command with its own defaults (build, auditwheel repair, a virtual environment for the test), no platform '
-        + 'beside; the sdist is there before, the farm fetches its own.',
+      'cibuildwheel’s side is its command with its own defaults (build, auditwheel repair, a virtual environment for the test); the project '
+        + 'itself asks for build with uv, which the local image has not. The sdist is there before; the farm fetches its own.',
       'The local image is Debian’s forky with gcc (for cibuildwheel with a link in the place of the Python 3.9 that it asks for the environment): upstream’s images cannot be pulled on every machine.',
     ],
   };

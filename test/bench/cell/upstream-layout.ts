@@ -45,6 +45,7 @@ export async function makeLayout(reference: string, folder: string, network: Hos
     const home = `/opt/python/${tagOf(python)}-${tagOf(python)}`;
     return [`python${python} -m venv ${home}`, `${home}/bin/python ${install} build virtualenv`];
   }), `python${layoutPythons[1]} -m venv /opt/auditwheel`, `/opt/auditwheel/bin/python ${install} auditwheel`,
+  'ln -sf which.debianutils /usr/bin/which', // packages are unpacked, not configured
   'mkdir -p /usr/local/bin && ln -s /opt/auditwheel/bin/auditwheel /usr/local/bin/auditwheel'].join('\n');
   await commitAfter(raw, script, reference, networkArguments(network));
   const [first] = layoutPythons.map(tagOf);
