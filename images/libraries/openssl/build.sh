@@ -34,11 +34,20 @@ esac
 # Providers and engines that would be files of their own are built in: a wheel brings two libraries along, no folder.
 perl Configure "$name" no-tests no-apps no-docs no-module no-dynamic-engine no-ssl3 no-weak-ssl-ciphers "$@" \
   --prefix=/usr/local --libdir=lib --openssldir=/etc/ssl
-make -s -j"$(nproc)" build_libs
-make -s install_dev DESTDIR="$TMPDIR/installed"
-mkdir -p "$PREFIX/lib/pkgconfig" "$PREFIX/include"
-cd "$TMPDIR/installed/usr/local"
-cp -R include/openssl "$PREFIX/include/"
-for file in lib/libcrypto.* lib/libssl.*; do cp -P "$file" "$PREFIX/lib/"; done
-[ "$LINKAGE" = static ] || rm -f "$PREFIX/lib/libcrypto.a" "$PREFIX/lib/libssl.a"
-for file in lib/pkgconfig/*.pc; do sed "s,/usr/local,$PREFIX,g" "$file" > "$PREFIX/$file"; done
+make -s -j"$(nproc)" build_generated
+make -s depend
+# Each library alone: `build_libs` would compile all of it twice, for the static and for the shared one.
+suffix=.so
+[ "$LINKAGE" = shared ] || suffix=.a
+make -s -j"$(nproc)" "libcrypto$suffix" "libssl$suffix"
+mkdir -p "$PREFIX/lib/pkgconfig" "$PREFIX/include/openssl"
+cp include/openssl/*.h "$PREFIX/include/openssl/"
+cp -P libcrypto"$suffix"* libssl"$suffix"* "$PREFIX/lib/"
+describe() {
+  printf 'Name: %s\nDescription: %s\nVersion: 3.5.7\nCflags: -I%s/include\n' "$1" "$2" "$PREFIX" > "$PREFIX/lib/pkgconfig/$1.pc"
+  printf '%s\n' "$3" >> "$PREFIX/lib/pkgconfig/$1.pc"
+}
+describe libcrypto 'OpenSSL, cryptography' "Libs: -L$PREFIX/lib -lcrypto"
+describe libssl 'OpenSSL, TLS' "Libs: -L$PREFIX/lib -lssl
+Requires: libcrypto"
+describe openssl 'OpenSSL' 'Requires: libssl libcrypto'
