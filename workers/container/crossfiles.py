@@ -237,7 +237,7 @@ def rust_environment(order, description):
         f"CC_{triple.replace('-', '_')}": f"{compilers}/cc", f"CXX_{triple.replace('-', '_')}": f"{compilers}/c++",
         f"AR_{triple.replace('-', '_')}": f"{compilers}/ar",
         # The cc crate puts ARFLAGS before flags of its own, which then are file names.
-        f"ARFLAGS_{triple.replace('-', '_')}": "", f"ARFLAGS_{native.replace('-', '_')}": "",
+        "ARFLAGS": "",
         "MATURIN_PEP517_ARGS": f"--target {triple}",
         "PYO3_CROSS_LIB_DIR": sysconfig_folder(order, description), "PYO3_CROSS_PYTHON_VERSION": python,
         "RUSTFLAGS": f"--remap-path-prefix={work}=.",
