@@ -218,7 +218,9 @@ function archsOf(text: string, platform: Platform): Result<readonly string[] | n
   return ok(found);
 }
 
+/** Two thin wheels serve every machine that a universal2 wheel serves, so who asks for that gets them. */
 function ofArch(target: string, arch: string): boolean {
+  if (arch === 'universal2' && /-macosx_(x86_64|arm64)$/.test(target)) return true;
   const windows: Readonly<Record<string, string>> = { x86: '-win32', AMD64: '-win_amd64', ARM64: '-win_arm64' };
   return target.endsWith(windows[arch] ?? `_${arch}`);
 }
