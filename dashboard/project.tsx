@@ -62,6 +62,7 @@ function Shown({ view, announced }: { view: ProjectView; announced: Announced | 
   const [choice, setChoice] = useState<Choice | null>(null);
   const newest = lines[0];
   const open = useCallback((one: Cell) => { if (one.state !== 'none') setCell(one); }, []);
+  const chooseColumn = useCallback((target: string) => setChoice({ kind: 'column', target, cells: lines.map((line) => cellOf(line, target)) }), [lines]);
   const now = cell && lines.find(({ row }) => row.version === cell.version);
   const wait = <AnnouncedSection value={announced} project={view.name} />;
   if (!newest) return <>{wait}<p>No release of this project was built yet. {view.held ? 'The next tag that names a version is built by itself; the newest release of the index is built with ' : 'Build its newest release: '}<code>./farm build {view.name}</code></p></>;
@@ -71,8 +72,7 @@ function Shown({ view, announced }: { view: ProjectView; announced: Announced | 
       <Regressions lines={lines} open={open} />
       {wait}
       <Section title="Coverage" beside={<Legend />}>
-        <Grid lines={lines} targets={targets} chosen={cell} choose={open}
-          chooseColumn={(target) => setChoice({ kind: 'column', target, cells: lines.map((line) => cellOf(line, target)) })}
+        <Grid lines={lines} targets={targets} chosen={cell} choose={open} chooseColumn={chooseColumn}
           chooseRow={(line) => setChoice({ kind: 'row', version: line.row.version, buildId: line.row.buildId, state: line.row.state, cells: cellsOf(line) })} />
       </Section>
       <Asks view={view} />

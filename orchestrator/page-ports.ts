@@ -1,12 +1,20 @@
 /** The doors behind the dashboard. Adapters implement them. */
-import type { AttemptPage, FeedView, FileView, ProjectsView, ProjectSummary, ProjectView, QueueView, WorkersView } from './contract/pages.ts';
+import type { AttemptPage, FeedView, FileView, ProjectsView, ProjectSummary, QueueView, WorkersView } from './contract/pages.ts';
 
-/** What the pages read. Laws: nothing is written; an unknown name is FARM_NOT_FOUND. */
+/** An answer as it goes out, kept until it is another one. The ETag stands in quotes. */
+export interface KeptText {
+  readonly etag: string;
+  readonly json: Buffer;
+  readonly gzip: Buffer;
+}
+
+/** What the pages read. Laws: nothing is written; an unknown name is FARM_NOT_FOUND; what was committed before the question is in the answer. */
 export interface Pages {
   projects(): Promise<ProjectsView>;
   /** Null where the project is unknown. */
   summary(name: string): Promise<ProjectSummary | null>;
-  project(name: string): Promise<ProjectView>;
+  /** ProjectView as JSON. */
+  project(name: string): Promise<KeptText>;
   attempt(id: string): Promise<AttemptPage>;
   sbom(attemptId: string): Promise<NodeJS.ReadableStream>;
   file(filename: string): Promise<FileView>;

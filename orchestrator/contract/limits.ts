@@ -85,6 +85,8 @@ export const limits = {
   /** Rendered pages in the memory of a control plane: the farm's own, and those of upstream. */
   pagesBytesMax: 64 * MiB,
   upstreamPagesBytesMax: 48 * MiB,
+  /** Coverage grids in the memory of a control plane, with the rows that they were made of. */
+  gridsBytesMax: 48 * MiB,
   planeBeatMs: 1 * second,
   /** A plane that was not seen for so long is not waited for. */
   planeSeenMsMax: 5 * second,

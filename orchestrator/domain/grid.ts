@@ -87,9 +87,11 @@ export function upstreamReader(): (filenames: readonly string[], targets: readon
 
 const knownMax = 2_000;
 
+/** Python, abi and platform tag of a wheel's name; nothing for other files. */
 function tagTextOf(filename: string): string[] {
-  const text = filename.endsWith('.whl') ? filename.slice(0, -4).split('-').slice(-3).join('-') : '';
-  return text === '' ? [] : [text];
+  if (!filename.endsWith('.whl')) return [];
+  const abi = filename.lastIndexOf('-', filename.lastIndexOf('-') - 1);
+  return [filename.slice(filename.lastIndexOf('-', abi - 1) + 1, -4)];
 }
 
 /** The requirement that keeps a cell from being built, where its failure names one. */

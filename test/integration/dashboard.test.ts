@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ProjectView } from '../../orchestrator/contract/pages.ts';
 import type { Failure } from '../../orchestrator/domain/failure.ts';
 import { failure } from '../../orchestrator/domain/failure.ts';
 import { openedLease, startedBuild, type ControlPlane } from '../support/control-plane.ts';
@@ -213,6 +215,97 @@ describe('by keyboard', () => {
     await page.keyboard.press('Enter');
     expect(await page.locator('.lines li.marked').innerText()).toContain('cleared');
     expect(await page.locator('.ansi-red').count()).toBeGreaterThan(0);
+  });
+});
+
+describe('the grid of a project with a long history', () => {
+  const targets = ['cp311', 'cp312', 'cp313'].flatMap((python) => ['manylinux_x86_64', 'musllinux_x86_64', 'win_amd64'].map((platform) => `${python}-${platform}`));
+  const digest = (text: string): string => createHash('sha256').update(text).digest('hex');
+  beforeAll(async () => {
+    const { prisma } = plane.database;
+    await prisma.project.create({ data: { name: 'long', displayName: 'Long' } });
+    for (let at = 0; at < 120; at += 1) {
+      const [version, planSha256] = [`1.${at}`, digest(`long ${at}`)];
+      await prisma.release.create({ data: {
+        id: `long-${at}`, project: 'long', version, sdistSha256: planSha256, sdistFilename: `long-${version}.tar.gz`, origin: 'index',
+        plans: { create: { sha256: planSha256, coreSha256: planSha256, text: '{"cells":[]}', builds: { create: { id: `build-${at}`, state: 'succeeded', endedAt: new Date() } }, cells: { create: targets.map((target) => ({ target, state: 'succeeded', tested: 'passed' })) } } },
+      } });
+    }
+  });
+  const ask = async (headers: Record<string, string> = {}) => plane.app.inject({ url: '/api/projects/long', headers });
+  const rowOf = async (version: string) => (await ask()).json<ProjectView>().rows.find((one) => one.version === version);
+
+  test('a change is in the next answer, whoever makes it and though nobody tells', async () => {
+    const { prisma, pool } = plane.database;
+    const etags = new Set([(await ask()).headers['etag']]);
+    /** Each time the answer has what was written, under an ETag that none had before; then it is kept. */
+    const sees = async (change: Promise<unknown>, seen: () => Promise<unknown>): Promise<void> => {
+      await change;
+      expect(await seen()).toBe(true);
+      const { etag } = (await ask()).headers;
+      expect(etags.has(etag)).toBe(false);
+      etags.add(etag);
+      expect([etag, (await ask({ 'if-none-match': String(etag) })).statusCode]).toEqual([etag, 304]);
+    };
+    const plan = digest('long 7');
+    await sees(pool.query("update cell set state = 'failed' where plan_sha256 = $1 and target = any($2)", [plan, targets.slice(0, 2)]), async () => /^[^f]*f[^f]*f[^f]*$/.test((await rowOf('1.7'))?.states ?? ''));
+    await sees(pool.query("update cell set state = 'succeeded' where plan_sha256 = $1 and target = any($2)", [plan, targets.slice(1, 3)]), async () => /^[^f]*f[^f]*$/.test((await rowOf('1.7'))?.states ?? ''));
+    await sees(pool.query("delete from cell where plan_sha256 = $1 and state = 'failed'", [plan]), async () => (await rowOf('1.7'))?.states.length === 8);
+    await sees(prisma.build.update({ where: { id: 'build-7' }, data: { state: 'running', endedAt: null } }), async () => (await rowOf('1.7'))?.state === 'running');
+    await sees(prisma.build.create({ data: { id: 'again', planSha256: plan, state: 'failed' } }), async () => (await rowOf('1.7'))?.buildId === 'again');
+    await sees(prisma.release.update({ where: { id: 'long-8' }, data: { upstreamFiles: ['long-1.8-cp311-cp311-win_amd64.whl'] } }), async () => /^0*10*$/.test((await rowOf('1.8'))?.upstream ?? ''));
+    await sees(prisma.file.create({ data: { filename: 'long-1.9.tar.gz', sha256: digest('file'), bytes: 1n, project: 'long', version: '1.9', kind: 'sdist', uploadTime: new Date(), serial: 9n } }), async () => (await rowOf('1.9'))?.published === 1);
+    await sees(prisma.platformAsk.create({ data: { project: 'long', platform: 'win_arm64', asker: 'a', why: '' } }), async () => (await ask()).json<ProjectView>().asks.length === 1);
+    await sees(prisma.project.update({ where: { name: 'long' }, data: { displayName: 'Longer' } }), async () => (await ask()).json<ProjectView>().displayName === 'Longer');
+    const other = digest('another plan');
+    await sees(prisma.plan.create({ data: { sha256: other, coreSha256: other, releaseId: 'long-10', text: '{}', builds: { create: { id: 'other' } }, cells: { create: { target: 'cp314-win_amd64' } } } }), async () => (await rowOf('1.10'))?.states.length === 10);
+    expect(etags.size).toBe(11);
+    // A transaction that began first and ends last is not passed over.
+    const late = await pool.connect();
+    await late.query('begin');
+    await late.query("update cell set state = 'covered' where plan_sha256 = $1 and target = $2", [digest('long 20'), targets[0]]);
+    await pool.query("update cell set state = 'failed' where plan_sha256 = $1 and target = $2", [digest('long 20'), targets[1]]);
+    expect((await rowOf('1.20'))?.states.match(/[cf]/g)).toEqual(['f']);
+    await late.query('commit');
+    late.release();
+    expect((await rowOf('1.20'))?.states.match(/[cf]/g)?.sort()).toEqual(['c', 'f']);
+  });
+
+  test('only the rows that are seen are there; keys go through all of them and nothing moves', async () => {
+    await using opened = await open('/projects/long');
+    const { page, wrong } = opened;
+    const there = (): Promise<number> => page.locator('.grid tbody tr[aria-rowindex]').count();
+    const focused = (): Promise<string> => page.evaluate('document.activeElement.dataset.row ?? document.activeElement.className');
+    expect(await there()).toBeLessThan(40);
+    expect(await page.locator('.grid table').getAttribute('aria-rowcount')).toBe('122');
+    const size = (): Promise<string> => page.evaluate("(() => { const { scrollHeight, scrollWidth } = document.querySelector('.grid'); return `${scrollWidth} ${scrollHeight}`; })()");
+    const before = await size();
+    await page.locator('.cell[data-row="0"][data-column="0"]').focus();
+    for (const row of ['10', '20', '30']) {
+      await page.keyboard.press('PageDown');
+      await page.waitForFunction(`document.activeElement.dataset.row === '${row}'`);
+    }
+    expect(await there()).toBeLessThan(50);
+    // The wheel takes the row away: the focus stays in the grid, and keys go on from there.
+    await page.evaluate("document.querySelector('.grid').scrollTop = 3000");
+    await page.waitForSelector('.cell[data-row="90"]');
+    await expect.poll(focused).toBe('grid');
+    expect(await page.locator('.cell[tabindex="0"]').count()).toBe(1);
+    await page.keyboard.press('ArrowDown');
+    await page.waitForFunction("document.activeElement.dataset.row === '31'");
+    await page.keyboard.press('Enter');
+    await page.locator('.drawer').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator('.drawer').waitFor({ state: 'detached' });
+    expect(await focused()).toBe('31');
+    await page.locator('.cell[data-row="31"][data-column="1"]').hover();
+    expect(await page.locator('.cell[data-row="31"][data-column="1"]').getAttribute('title')).toContain('built here, tests passed');
+    await page.getByRole('button', { name: '1.87', exact: true }).click();
+    expect(await page.getByRole('dialog').innerText()).toContain('1.87');
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(await size()).toBe(before);
+    expect([await found(page), wrong]).toEqual([[], []]);
   });
 });
 

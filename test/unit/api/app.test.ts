@@ -1,3 +1,4 @@
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { makeApp, type AppParts } from '../../../orchestrator/api/app.ts';
 import { failureOf } from '../../../orchestrator/api/plugins/problems.ts';
@@ -24,6 +25,19 @@ function appWith(changed: Partial<AppParts> = {}) {
     ...changed,
   });
 }
+
+test('the grid of a project goes out as it is kept: packed where that is taken, and not at all where it is known', async () => {
+  const kept = { etag: '"e"', json: Buffer.from('{"name":"x"}'), gzip: gzipSync('{"name":"x"}') };
+  const app = await appWith({ pages: { summary: unused, projects: unused, project: async () => kept, attempt: unused, sbom: unused, file: unused, queue: unused, workers: unused, feed: unused } });
+  const ask = (headers: Record<string, string>) => app.inject({ url: '/api/projects/x', headers });
+  const plain = await ask({});
+  expect([plain.json(), plain.headers['etag'], plain.headers['cache-control'], plain.headers['content-encoding']]).toEqual([{ name: 'x' }, 'W/"e"', 'private, no-cache', undefined]);
+  const packed = await ask({ 'accept-encoding': 'gzip, deflate, br' });
+  expect([packed.headers['content-encoding'], packed.headers['vary'], gunzipSync(packed.rawPayload).toString()]).toEqual(['gzip', 'accept-encoding', '{"name":"x"}']);
+  expect((await ask({ 'accept-encoding': 'br, gzip;q=0' })).json()).toEqual({ name: 'x' });
+  const known = await ask({ 'if-none-match': 'W/"e"' });
+  expect([known.statusCode, known.payload]).toEqual([304, '']);
+});
 
 describe('the guard', () => {
   test('asks for the API token where something changes, and for the worker token at every worker door', async () => {
