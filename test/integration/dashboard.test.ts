@@ -226,9 +226,13 @@ describe('the grid of a project with a long history', () => {
     await prisma.project.create({ data: { name: 'long', displayName: 'Long' } });
     for (let at = 0; at < 120; at += 1) {
       const [version, planSha256] = [`1.${at}`, digest(`long ${at}`)];
+      const text = JSON.stringify({
+        project: 'long', displayName: 'Long', version, cells: [],
+        source: { sdistSha256: planSha256, sdistFilename: `long-${version}.tar.gz`, sdistBytes: 1 },
+      });
       await prisma.release.create({ data: {
         id: `long-${at}`, project: 'long', version, sdistSha256: planSha256, sdistFilename: `long-${version}.tar.gz`, origin: 'index',
-        plans: { create: { sha256: planSha256, coreSha256: planSha256, text: '{"cells":[]}', builds: { create: { id: `build-${at}`, state: 'succeeded', endedAt: new Date() } }, cells: { create: targets.map((target) => ({ target, state: 'succeeded', tested: 'passed' })) } } },
+        plans: { create: { sha256: planSha256, coreSha256: planSha256, text, builds: { create: { id: `build-${at}`, state: 'succeeded', endedAt: new Date() } }, cells: { create: targets.map((target) => ({ target, state: 'succeeded', tested: 'passed' })) } } },
       } });
     }
   });
