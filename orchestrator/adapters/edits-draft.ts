@@ -10,6 +10,7 @@ import { membersWithVersion } from './archive/old-version.ts';
 import { openWheel, reopenWheel, sbomText, type OpenedWheel, type StoredPayload } from './archive/payload.ts';
 import { postWheel, respinWheel, type VirtualWheel } from './archive/respin.ts';
 import { readSdist } from './archive/sdist.ts';
+import { draftSdist, type DraftSdist } from './edits-sdist.ts';
 import { readMember } from './archive/zip-read.ts';
 import { ArchiveRefused } from './archive/limits.ts';
 import { composedBlobs } from './blobs-composed.ts';
@@ -50,6 +51,8 @@ export interface Draft {
   readonly groups: readonly EditGroup[];
   readonly secondApproval: boolean;
   readonly remarks: readonly string[];
+  /** Of a post-release whose original has an sdist; null for any other. */
+  readonly sdist: DraftSdist | null;
 }
 
 export interface DraftPorts { readonly blobs: BlobStore; readonly database: Database }
@@ -66,7 +69,9 @@ export async function draftEdit(ports: DraftPorts, order: DraftOrder): Promise<D
   const before = await Promise.all(order.wheels.map(async ({ filename, metadataSha256 }) => ({
     filename, metadata: await metadataOf(ports.blobs, filename, metadataSha256),
   })));
-  const edited = editRelease(before, order.operations, await pkgInfoOf(ports.blobs, order.sdist));
+  // Under a respin the sdist stays, and what it says to the edit is told; under a post-release it is patched.
+  const pkgInfo = order.toVersion === null ? await pkgInfoOf(ports.blobs, order.sdist) : null;
+  const edited = editRelease(before, order.operations, pkgInfo);
   if (!edited.ok) return refuse(edited.error);
   const wheels: DraftWheel[] = [];
   const remarks = new Set(edited.value.remarks);
@@ -81,7 +86,11 @@ export async function draftEdit(ports: DraftPorts, order: DraftOrder): Promise<D
       wheels.push({ source, changes, wheel: await delivered(opened, order, metadata) });
     });
   }
-  return { wheels, groups: edited.value.groups, secondApproval: edited.value.secondApproval, remarks: [...remarks] };
+  const { toVersion } = order;
+  const sdist = toVersion === null || order.sdist === null ? null
+    : await draftSdist(ports.blobs, order.sdist, { ...order, toVersion, wheels: edited.value.wheels });
+  const { groups, secondApproval } = edited.value;
+  return { wheels, sdist, groups, secondApproval, remarks: [...remarks] };
 }
 
 function delivered(opened: OpenedWheel, order: DraftOrder, metadata: string): VirtualWheel | Promise<VirtualWheel> {

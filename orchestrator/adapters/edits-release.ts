@@ -49,7 +49,7 @@ export async function readRelease(tx: Tx, project: string, version: string, with
   const files = rows.filter((file) => file.version === version && (without === undefined || file.editId !== without));
   const current = currentWheels(files.filter(({ kind }) => kind === 'wheel'));
   if (current.length === 0) fail('FARM_EDIT_RELEASE', 'publish', { project, version, why: 'it has none that are not yanked' });
-  const sdist = files.find(({ kind }) => kind === 'sdist');
+  const sdist = files.find(({ kind, yanked }) => kind === 'sdist' && yanked === null);
   const row = await tx.project.findUnique({ where: { name: project } });
   const buildTag = nextBuildTag(files.map(({ filename }) => filename));
   return {

@@ -80,16 +80,28 @@ export function previewOf({ source, draft, operations, toVersion }: Drafted, { a
   const delivery = toVersion === null ? { mode: 'respin', buildTag } as const : { mode: 'post', version: toVersion } as const;
   return {
     project: name, version, mode: delivery.mode, buildTag: toVersion === null ? buildTag : 0, toVersion, basis, secondApproval: draft.secondApproval, approvers,
-    remarks: [...draft.remarks, ...new Set(draft.groups.flatMap(({ changes }) => [
+    remarks: [...draft.remarks, ...sdistRemarks(draft), ...new Set(draft.groups.flatMap(({ changes }) => [
       ...replacedRemarks(operations, changes), ...(toVersion === null ? respinRemarks(changes) : []),
     ]))],
     groups: draft.groups.map(({ filenames, changes }) => ({ filenames: [...filenames], changes: [...changes] })),
-    reach: reachOf({ name, version, delivery, otherVersions, sdist: false, releaseAgeDays: ageDays }),
+    reach: reachOf({
+      name, version, delivery, otherVersions, releaseAgeDays: ageDays, sdist: draft.sdist !== null && draft.sdist.patched !== null,
+    }),
+    sdist: draft.sdist === null ? null : {
+      filename: draft.sdist.patched?.filename ?? null, original: draft.sdist.original.filename,
+      originalSha256: draft.sdist.original.sha256, failure: draft.sdist.failure,
+    },
     files: draft.wheels.map(({ source: original, wheel }) => ({
       filename: wheel.filename, bytes: wheel.bytes, storedBytes: wheel.own.length,
       original: original.filename, originalSha256: original.sha256,
     })),
   };
+}
+
+function sdistRemarks({ sdist }: Draft): string[] {
+  if (sdist === null) return [];
+  return [sdist.failure?.message ?? `${sdist.patched?.filename ?? ''} is published with the wheels: PKG-INFO and the [project] table of `
+    + 'pyproject.toml say the edit and the version, everything else is as it was; no build back end was asked'];
 }
 
 /** How long the release has been on the upstream index; null where it is not there, or upstream does not say. */

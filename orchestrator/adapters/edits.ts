@@ -35,9 +35,10 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
         fail('FARM_EDIT_CONFLICT', 'publish', { targets: conflicts.map(({ target }) => target).join(', '), why: conflicts[0].says });
       }
       const approvals = approvalsOf(request, made, { at: now.toISOString(), approvers: await approversOf(ports, made, asker) });
-      // It was made just now: the workflow need not make it again. One that waits is made when it goes on.
+      // It was made just now: the workflow need not make it again. One that waits is made when it goes on, and an sdist takes too long to write here.
       const id = randomUUID();
-      const ready = waitsFor(made.draft, approvals) ? {} : { made: { id, wheels: await keepWheels(ports.blobs, id, made.draft) } };
+      const later = waitsFor(made.draft, approvals) || (made.draft.sdist !== null && made.draft.sdist.patched !== null);
+      const ready = later ? {} : { made: { id, wheels: await keepWheels(ports.blobs, id, made.draft) } };
       const wanted = { ...ready, ...made, request, approvals, now, person: personOf(asker), resolution: resolution?.length ? resolution : null };
       const recorded = await prisma.$transaction((tx) => recordEdit(tx, ports, wanted));
       await startRunning(ports, [recorded]);
@@ -120,7 +121,16 @@ async function viewOf({ index, database }: EditsPorts, row: Edit & { readonly wh
     files: row.wheels.toSorted((a, b) => (a.filename < b.filename ? -1 : 1)).map((wheel) => ({
       filename: wheel.filename, sha256: wheel.sha256, bytes: Number(wheel.bytes), storedBytes: wheel.ownBytes,
       original: wheel.originalFilename, originalSha256: wheel.originalSha256,
-    })),
+    })).concat(await sdistOf(database, row)),
     failure: asFailure(row.failure), startedAt: row.startedAt.toISOString(), endedAt: row.endedAt?.toISOString() ?? null,
   };
+}
+
+/** The patched sdist; it is stored whole. */
+async function sdistOf({ prisma }: EditsPorts['database'], row: Edit): Promise<EditView['files']> {
+  const { sdistFilename: filename, sdistSha256: sha256, originalSdistSha256: originalSha256 } = row;
+  if (filename === null || sha256 === null || originalSha256 === null) return [];
+  const original = await prisma.file.findUnique({ where: { sha256: originalSha256 } });
+  const bytes = Number(row.sdistBytes ?? 0);
+  return [{ filename, sha256, bytes, storedBytes: bytes, original: original?.filename ?? '', originalSha256 }];
 }

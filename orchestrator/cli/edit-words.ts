@@ -12,7 +12,8 @@ export function previewLines(preview: EditPreview): string[] {
     ...preview.groups.flatMap(groupLines),
     ...preview.remarks.map((remark) => `Note: ${remark}`), '',
     'Who will see it:', ...reachLines(preview), '',
-    'Files:', ...files.map(({ filename, bytes, storedBytes }) => `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`), '',
+    'Files:', ...files.map(({ filename, bytes, storedBytes }) => `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`),
+    ...(preview.sdist?.filename ? [`  ${preview.sdist.filename}  patched from ${preview.sdist.original}`] : []), '',
     ...addedLines(preview, ['']),
   ].map(printable);
 }

@@ -24,7 +24,7 @@ export const command: Command = {
     '  --cancel ID                ends an edit that is not being published yet',
     '  --approve ID               says yes to an edit of somebody else that adds a dependency; --refuse ID says no (--why)',
     '  --mode respin|post         the same version with a build tag; or a post-release, for installed environments and',
-    '                             other indexes: its wheels only, the sdist stays',
+    '                             other indexes: wheels, and the sdist where its own values can carry the edit',
     '  --approve-added NAME==VERSION  approves an added dependency yourself, where the project has no other maintainer;',
     '                             recorded as such. Where it has one, the edit waits for them (exit status 3)',
     '  --accept-conflict          delivers it although stock resolvers refuse the release with it',

@@ -7,6 +7,7 @@ import { parseWheelFilename } from '../domain/filename.ts';
 import { err, ok, type Result } from '../domain/result.ts';
 import type { Statement } from '../domain/statement.ts';
 import { printable } from './printable.ts';
+import { judgeSdistAgainst } from './verify-sdist.ts';
 
 /** A file on this disk. */
 export interface LocalFile { readonly path: string; readonly filename: string; readonly sha256: string }
@@ -15,7 +16,8 @@ export interface LocalFile { readonly path: string; readonly filename: string; r
 interface RespinClaim {
   readonly buildType?: string;
   readonly externalParameters?: {
-    readonly why?: string; readonly requestedBy?: string; readonly operations?: readonly EditOperation[];
+    readonly project?: string; readonly version?: string; readonly why?: string; readonly requestedBy?: string;
+    readonly operations?: readonly EditOperation[];
     readonly delivery?: { readonly mode?: string; readonly buildTag?: number; readonly version?: string };
     readonly approvals?: readonly { readonly by: string; readonly kind: string; readonly self: boolean }[];
   };
@@ -37,19 +39,36 @@ export async function judgeAgainst(
 ): Promise<Result<readonly string[], string>> {
   const claim = (statement.predicate['buildDefinition'] ?? {}) as RespinClaim;
   if (claim.buildType !== respinBuildType(farmId)) return err('its provenance does not say that it was edited');
-  const [after, before] = [await opened(file), await opened(original)];
-  if (!after.ok) return after;
-  if (!before.ok) return before;
-  const why = lieIn(claim, before.value, after.value);
-  if (why !== null) return err(why);
+  const judge = file.filename.endsWith('.whl') ? judgeWheel : judgeSdist;
+  const same = await judge(claim, file, original);
+  if (!same.ok) return same;
   const { why: reason = '', requestedBy = '', approvals = [] } = claim.externalParameters ?? {};
   const own = approvals.filter(({ kind, self }) => kind === 'added-dependency' && self);
   return ok([
     `edited  by ${requestedBy}: ${reason}`,
     ...printDiff(claim.internalParameters?.changes ?? []).trimEnd().split('\n').map((line) => `        ${line}`),
     ...own.map(({ by }) => `        ${by} approved the added dependency of their own edit`),
-    `same    ${after.value.payload.length} members, byte for byte those of ${original.filename}; payload sha256 ${after.value.stored.digest}`,
+    same.value,
   ].map(printable));
+}
+
+async function judgeWheel(claim: RespinClaim, file: LocalFile, original: LocalFile): Promise<Result<string, string>> {
+  const [after, before] = [await opened(file), await opened(original)];
+  if (!after.ok) return after;
+  if (!before.ok) return before;
+  const why = lieIn(claim, before.value, after.value);
+  if (why !== null) return err(why);
+  const { payload, stored: { digest } } = after.value;
+  return ok(`same    ${payload.length} members, byte for byte those of ${original.filename}; payload sha256 ${digest}`);
+}
+
+function judgeSdist(claim: RespinClaim, file: LocalFile, original: LocalFile) {
+  const { externalParameters: outside = {}, internalParameters: inside = {}, resolvedDependencies } = claim;
+  return judgeSdistAgainst({
+    original: resolvedDependencies?.[0]?.digest?.sha256, project: outside.project ?? '', version: outside.version ?? '',
+    toVersion: outside.delivery?.version ?? '', operations: outside.operations ?? [], changes: inside.changes ?? [],
+    payload: inside.payload?.sha256,
+  }, file, original);
 }
 
 /** The same under the version of a post-release. */

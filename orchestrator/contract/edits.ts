@@ -69,6 +69,10 @@ export const EditPreview = Type.Object({
     form: Type.String(), kind: Type.String(), sees: Type.Boolean(), chosen: Text, why: Type.String(),
   })),
   files: Type.Array(EditFileView),
+  /** Mode `post`: the sdist that is published with the wheels, or why there is none; null where the release has none. */
+  sdist: Type.Union([Type.Object({
+    filename: Text, original: Type.String(), originalSha256: Type.String(), failure: Type.Union([FailureShape, Type.Null()]),
+  }), Type.Null()]),
   remarks: Type.Array(Type.String()),
   /** True where a dependency is added: the edit needs an approval of its own. */
   secondApproval: Type.Boolean(),

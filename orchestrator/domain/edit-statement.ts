@@ -13,7 +13,10 @@ export interface EditApproval {
   readonly self: boolean;
 }
 
-/** Everything that a respin's provenance says; recorded before it is signed. */
+/**
+ * Everything that a respin's provenance says; recorded before it is signed. `wheel` is the new file: a post-release has
+ * an sdist, too.
+ */
 export interface RespinOrigin {
   readonly wheel: NamedDigest;
   /** `uri` says where it came from: a package URL for an imported file. */
@@ -30,8 +33,10 @@ export interface RespinOrigin {
   readonly approvals: readonly EditApproval[];
   readonly metadataSha256: string;
   readonly originalMetadataSha256: string;
-  /** Of `wheel-payload/1`; equal in original and respin. */
+  /** Of `payloadForm`; equal in original and respin. */
   readonly payloadDigest: string;
+  /** `wheel-payload/1` where absent. */
+  readonly payloadForm?: 'wheel-payload/1' | 'sdist-payload/1';
   readonly builderVersion: string;
   readonly startedOn: string;
   readonly finishedOn: string;
@@ -67,7 +72,8 @@ export function wheelRespinProvenance(farmId: string, origin: RespinOrigin): Sta
         internalParameters: {
           changes: origin.changes.map(({ field, before, after, risk }) => ({ field, before, after, risk })),
           metadataSha256: origin.metadataSha256, originalMetadataSha256: origin.originalMetadataSha256,
-          payload: { form: 'wheel-payload/1', sha256: origin.payloadDigest }, builderVersion: origin.builderVersion,
+          payload: { form: origin.payloadForm ?? 'wheel-payload/1', sha256: origin.payloadDigest },
+          builderVersion: origin.builderVersion,
         },
         resolvedDependencies: [{ name, uri: uri ?? packageUrl(origin.project, origin.version), digest: { sha256 } }],
       },

@@ -201,6 +201,8 @@ export const cards = {
   FARM_EDIT_REFUSED: card('project', 'never', 409, '{who} refused the edit: {why}.', 'Nothing was published. Talk to them, and ask for another edit.'),
   FARM_EDIT_NOT_CONFIRMED: card('project', 'never', 409, 'The edit was not confirmed; nothing was written.',
     'Run it again and type yes, or give --yes.'),
+  FARM_EDIT_SDIST: card('project', 'never', 422, 'No patched sdist of {file}, because of the sdist\'s own values: {why}.',
+    'The post-release has wheels only. To have an sdist, change the source and build it: ./farm build'),
   FARM_EDIT_CONFLICT: card('project', 'never', 422, 'With the edit, the release does not resolve any more for {targets}: {why}',
     'Nothing was published. Mend the edit, or deliver it all the same: --accept-conflict'),
   FARM_EDIT_LATE: card('project', 'never', 422, 'Edit {edit} of {project} {version} does not fit the late wheel {file}: {why}.',

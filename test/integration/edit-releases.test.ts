@@ -5,8 +5,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prismaHistories } from '../../orchestrator/adapters/history.ts';
 import { indexYanks } from '../../orchestrator/adapters/index-yank.ts';
 import { prismaLateEdits } from '../../orchestrator/adapters/prisma/late-edits.ts';
+import { judgeAgainst } from '../../orchestrator/cli/verify-against.ts';
 import type { EditView } from '../../orchestrator/contract/edits.ts';
-import { makeWheel } from '../support/distributions.ts';
+import type { Statement } from '../../orchestrator/domain/statement.ts';
+import { makeSdist, makeWheel } from '../support/distributions.ts';
 import { clientVenv } from '../support/clients.ts';
 import { run } from '../support/clients-run.ts';
 import { filesToPublish } from '../support/index-plane.ts';
@@ -153,6 +155,73 @@ describe('a post-release', () => {
     expect(said.output).toContain(`${name}-1.0.post2`);
     const unpacked = await run(join(bin, 'wheel'), ['unpack', '-d', join(folder, `${name}-unpacked`), join(folder, `${name}-1.0.post2-py3-none-any.whl`)]);
     expect(unpacked.code, unpacked.output).toBe(0);
+  });
+});
+
+describe('the sdist of a post-release', () => {
+  const table = (name: string, more = '') =>
+    `[build-system]\nrequires = ["flit_core"]\nbuild-backend = "flit_core.buildapi"\n[project]\nname = "${name}"\nversion = "1.0"\nrequires-python = ">=3.8"\ndependencies = ["six>=1"]\n${more}`;
+  const withSdist = async (pyproject: (name: string) => string) => {
+    const name = kit.name();
+    const wanted = { name, version: '1.0', requiresPython: '>=3.8', requires: ['six>=1'] };
+    const files = [makeWheel(wanted), await makeSdist({ ...wanted, pyproject: pyproject(name) })];
+    await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: await filesToPublish(web.blobs, files) });
+    const asked = { what: `${name}==1.0`, mode: 'post', set: ['Requires-Python: >=3.9'], remove: [], bound: ['Requires-Dist: six<2'] };
+    const preview = await edits.preview(asked);
+    const start = () => edits.start({ ...asked, basis: preview.basis, why: 'a test', by: 'me' });
+    return { name, preview, start, later: () => index.published(name, '1.0.post1') };
+  };
+
+  it('is published with the wheels: signed, proved against the original, and edited again', async () => {
+    const { name, preview, start, later } = await withSdist(table);
+    const filename = `${name}-1.0.post1.tar.gz`;
+    expect(preview.sdist).toMatchObject({ filename, original: `${name}-1.0.tar.gz`, failure: null });
+    expect(preview.reach.find(({ form }) => form.includes('--no-binary'))?.sees).toBe(true);
+    const { id } = await start();
+    await activities.prepareEdit({ editId: id });
+    await activities.attestEdit({ editId: id });
+    await activities.attestEdit({ editId: id });
+    expect(await later()).toEqual([]);
+    await activities.publishEdit({ editId: id });
+    expect(await later()).toEqual([`${name}-1.0.post1-py3-none-any.whl`, filename]);
+    const { prisma } = plane.database;
+    const file = await prisma.file.findUniqueOrThrow({ where: { filename } });
+    const original = await prisma.file.findUniqueOrThrow({ where: { filename: `${name}-1.0.tar.gz` } });
+    expect(file).toMatchObject({ kind: 'sdist', requiresPython: '>=3.9', editId: id, originalSha256: original.sha256, version: '1.0.post1' });
+    const bundles = await prisma.attestation.findMany({ where: { fileSha256: file.sha256 }, orderBy: { kind: 'asc' } });
+    expect(bundles.map(({ kind }) => kind)).toEqual(['provenance', 'publish']);
+    const [fresh, old] = await Promise.all([file, original].map(async (one) => {
+      const path = join(folder, one.filename);
+      await writeFile(path, await bytesOf(one.sha256));
+      return { path, filename: one.filename, sha256: one.sha256 };
+    }));
+    if (!fresh || !old) throw new Error('no files');
+    const envelope = (bundles[0]?.bundle as { dsseEnvelope: { payload: string } } | undefined)?.dsseEnvelope ?? { payload: '' };
+    const statement = JSON.parse(Buffer.from(envelope.payload, 'base64').toString()) as Statement;
+    const judged = await judgeAgainst({ file: fresh, original: old, statement, farmId: 'test' });
+    expect(judged.ok ? judged.value.join('\n') : judged.error).toMatch(/\+ Requires-Python: >=3.9[^]*everything but PKG-INFO and pyproject.toml/);
+    const forged = structuredClone(statement) as unknown as { predicate: { buildDefinition: { externalParameters: { operations: unknown[] } } } };
+    forged.predicate.buildDefinition.externalParameters.operations.pop();
+    expect(await judgeAgainst({ file: fresh, original: old, statement: forged as unknown as Statement, farmId: 'test' })).toMatchObject({ ok: false });
+    const again = await edits.preview({ what: `${name}==1.0.post1`, mode: 'post', set: ['Requires-Python: >=3.10'], remove: [], bound: [] });
+    expect(again.sdist).toMatchObject({ filename: `${name}-1.0.post2.tar.gz`, original: filename, failure: null });
+  });
+
+  it('is left out where a build back end computes the version, and the preview says so', async () => {
+    const { name, preview, start, later } = await withSdist((one) => table(one, 'dynamic = ["version"]').replace('version = "1.0"\n', ''));
+    expect(preview.sdist).toMatchObject({ filename: null, failure: { code: 'FARM_EDIT_SDIST' } });
+    expect(preview.remarks.join()).toContain("the sdist's own values: Version is dynamic");
+    await deliver((await start()).id);
+    expect(await later()).toEqual([`${name}-1.0.post1-py3-none-any.whl`]);
+  });
+
+  it('is not there where the edit ends before it was published', async () => {
+    const { start, later } = await withSdist(table);
+    const { id } = await start();
+    await activities.prepareEdit({ editId: id });
+    expect((await edits.view(id)).files.length).toBe(2);
+    await activities.endEdit({ editId: id });
+    expect([(await edits.view(id)).files, await later()]).toEqual([[], []]);
   });
 });
 

@@ -18,6 +18,8 @@ interface Wanted {
   readonly requiresPython?: string | null;
   /** Of the sdist: build-system.requires. */
   readonly buildRequires?: readonly string[];
+  /** Of the sdist: its pyproject.toml, in place of one with a back end of its own. */
+  readonly pyproject?: string;
   /** Ends up in the module, so that other bytes come out. */
   readonly content?: string;
   /** Of the wheel: `py3-none-any` where absent. */
@@ -58,8 +60,8 @@ export async function makeSdist(wanted: Wanted): Promise<MadeDistribution> {
   const metadata = metadataOf(wanted);
   const archive = pack();
   archive.entry({ name: `${stem}/PKG-INFO` }, metadata);
-  archive.entry({ name: `${stem}/pyproject.toml` },
-    `[build-system]\nrequires = ${JSON.stringify(wanted.buildRequires ?? [])}\nbuild-backend = "backend"\nbackend-path = ["."]\n[project]\nname = "${wanted.name}"\nversion = "${wanted.version}"\n`);
+  archive.entry({ name: `${stem}/pyproject.toml` }, wanted.pyproject
+    ?? `[build-system]\nrequires = ${JSON.stringify(wanted.buildRequires ?? [])}\nbuild-backend = "backend"\nbackend-path = ["."]\n[project]\nname = "${wanted.name}"\nversion = "${wanted.version}"\n`);
   archive.entry({ name: `${stem}/backend.py` }, backend(stem, metadata));
   archive.finalize();
   const chunks: Buffer[] = [];

@@ -1,10 +1,12 @@
-import type { EditApproval, RespinOrigin } from '../../domain/edit-statement.ts';
+import type { RespinOrigin } from '../../domain/edit-statement.ts';
 import type { EditOperation, FieldDiff } from '../../domain/edit.ts';
 import { fail } from '../../domain/failure.ts';
-import { parseMetadata, readCoreMetadata } from '../../domain/metadata.ts';
 import type { EditRecords } from '../../edit-ports.ts';
 import type { BlobStore, PublishOrder } from '../../ports.ts';
 import { draftEdit, type Draft } from '../edits-draft.ts';
+import { keepSdist } from '../edits-sdist.ts';
+import { claimedBy, requiresPythonOf } from './edit-claims.ts';
+import { sdistOrigin, sdistToPublish } from './edit-sdists.ts';
 import { readRelease, type EditedSource } from '../edits-release.ts';
 import { Prisma, type Edit, type EditWheel } from './client/client.ts';
 import { asJson, type Database, type Tx } from './database.ts';
@@ -19,14 +21,16 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
       const edit = await running(prisma, editId);
       if (edit.preparedAt) return;
       const source = await unchanged(prisma, edit);
+      const sourceDateEpoch = Math.floor(edit.startedAt.getTime() / 1000);
       const draft = await draftEdit(ports, {
-        ...source, buildTag: edit.buildTag, toVersion: edit.toVersion, operations: edit.operations as unknown as EditOperation[],
-        sourceDateEpoch: Math.floor(edit.startedAt.getTime() / 1000),
+        ...source, sourceDateEpoch, buildTag: edit.buildTag, toVersion: edit.toVersion,
+        operations: edit.operations as unknown as EditOperation[],
       });
       const rows = await keepWheels(ports.blobs, editId, draft);
+      const sdist = await keepSdist(ports.blobs, draft.sdist);
       await prisma.$transaction(async (tx) => {
         const moved = await tx.edit.updateMany({
-          where: { id: editId, state: 'running', preparedAt: null }, data: { preparedAt: new Date() },
+          where: { id: editId, state: 'running', preparedAt: null }, data: { preparedAt: new Date(), ...sdist },
         });
         if (moved.count === 1) await tx.editWheel.createMany({ data: rows });
       });
@@ -34,15 +38,19 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
     async toSign(editId) {
       const edit = await running(prisma, editId);
       const wheels = await prisma.editWheel.findMany({ where: { editId }, orderBy: { filename: 'asc' } });
+      const made = [...wheels.map(({ sha256 }) => sha256), edit.sdistSha256 ?? ''];
       const signed = await prisma.attestation.findMany({
-        where: { fileSha256: { in: wheels.map(({ sha256 }) => sha256) }, kind: 'provenance' }, select: { fileSha256: true },
+        where: { fileSha256: { in: made }, kind: 'provenance' }, select: { fileSha256: true },
       });
       const done = new Set(signed.map(({ fileSha256 }) => fileSha256));
-      return wheels.filter(({ sha256 }) => !done.has(sha256)).map((wheel) => originOf(edit, wheel));
+      const sdist = edit.sdistSha256 === null || done.has(edit.sdistSha256) ? [] : await sdistOrigin(ports, edit);
+      return [...wheels.filter(({ sha256 }) => !done.has(sha256)).map((wheel) => originOf(edit, wheel)), ...sdist];
     },
     async toPublish(editId) {
       const edit = await running(prisma, editId);
-      return publishOrder(edit, await unchanged(prisma, edit), await prisma.editWheel.findMany({ where: { editId } }));
+      const wheels = await prisma.editWheel.findMany({ where: { editId } });
+      const order = publishOrder(edit, await unchanged(prisma, edit), wheels);
+      return { ...order, files: [...order.files, ...await sdistToPublish(ports, edit)] };
     },
     async end(editId, state, failure) {
       await prisma.$transaction(async (tx) => {
@@ -51,7 +59,7 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
           data: {
             state, endedAt: new Date(), ...(failure ? { failure: asJson(failure) } : {}),
             // A cancel that came too late stands there until now.
-            ...(state === 'published' ? { failure: Prisma.DbNull } : {}),
+            ...(state === 'published' ? { failure: Prisma.DbNull } : noSdist),
           },
         });
         // Nobody refers to the wheels of an edit that was not published: collection takes their bytes.
@@ -60,6 +68,8 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
     },
   };
 }
+
+const noSdist = { sdistFilename: null, sdistSha256: null, sdistBytes: null, sdistMetadataSha256: null };
 
 async function running(tx: Tx, editId: string): Promise<Edit> {
   const edit = await tx.edit.findUnique({ where: { id: editId } });
@@ -90,25 +100,15 @@ export function keepWheels(blobs: BlobStore, editId: string, draft: Draft) {
   }));
 }
 
-function requiresPythonOf(metadata: string): string | null {
-  const parsed = parseMetadata(metadata);
-  const core = parsed.ok ? readCoreMetadata(parsed.value) : parsed;
-  return core.ok ? core.value.requiresPython : null;
-}
-
-/** What the statement says: all of it was recorded before, so a second delivery signs the same text. */
+/** What the statement of a wheel says: all of it was recorded before, so a second delivery signs the same text. */
 export function originOf(edit: Edit, wheel: EditWheel): RespinOrigin {
   return {
+    ...claimedBy(edit),
     wheel: { name: wheel.filename, sha256: wheel.sha256 },
     original: { name: wheel.originalFilename, sha256: wheel.originalSha256 },
-    project: edit.project, version: edit.version, 
-    delivery: edit.toVersion === null ? { mode: 'respin', buildTag: edit.buildTag } : { mode: 'post', version: edit.toVersion },
-    editId: edit.id, operations: edit.operations as unknown as EditOperation[],
-    changes: wheel.changes as unknown as FieldDiff[], why: edit.why, requestedBy: edit.requestedBy,
-    approvals: edit.approvals as unknown as EditApproval[],
+    changes: wheel.changes as unknown as FieldDiff[],
     metadataSha256: wheel.metadataSha256, originalMetadataSha256: wheel.originalMetadataSha256,
-    payloadDigest: wheel.payloadDigest, builderVersion: edit.builder,
-    startedOn: edit.startedAt.toISOString(), finishedOn: (edit.preparedAt ?? edit.startedAt).toISOString(),
+    payloadDigest: wheel.payloadDigest,
   };
 }
 

@@ -7,7 +7,7 @@ const file = {
   filename: 'a-1.0-1-py3-none-any.whl', bytes: 12_000_000, storedBytes: 20_000, original: 'a-1.0-py3-none-any.whl', originalSha256: 'ab'.repeat(32),
 };
 const preview: EditPreview = {
-  project: 'a', version: '1.0', mode: 'respin', buildTag: 1, toVersion: null, files: [file], remarks: ['look at this'], secondApproval: false, approvers: [], basis: '',
+  project: 'a', version: '1.0', mode: 'respin', buildTag: 1, toVersion: null, files: [file], sdist: null, remarks: ['look at this'], secondApproval: false, approvers: [], basis: '',
   groups: [{ filenames: [file.original], changes: [change] }],
   reach: [
     { form: 'a', kind: 'requirement', sees: true, chosen: '1.0', why: 'a fresh install takes build 1' },
