@@ -82,7 +82,13 @@ endian = '{endian}'
 
 [properties]
 needs_exe_wrapper = true
+longdouble_format = '{longdouble}'
 """
+# numpy runs a program to learn it, or is told by the cross file. mingw-w64 has x87's on Windows, other than MSVC.
+LONG_DOUBLES = {
+    "x86_64": "INTEL_EXTENDED_16_BYTES_LE", "AMD64": "INTEL_EXTENDED_16_BYTES_LE", "aarch64": "IEEE_QUAD_LE",
+    "riscv64": "IEEE_QUAD_LE", "s390x": "IEEE_QUAD_BE", "ppc64le": "IBM_DOUBLE_DOUBLE_LE",
+}
 
 
 def machine_of(description):
@@ -192,7 +198,10 @@ def external_environment(order):
             with tarfile.open(bundle) as tar:
                 tar.extractall(place, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
             write(mark, "")
+    openssl = os.path.isdir(f"{place}/include/openssl")
     return {
+        # The crate openssl-sys asks for it first.
+        **({"OPENSSL_DIR": place} if openssl else {}),
         "WHEELFARM_EXTERNAL": place, "PKG_CONFIG_LIBDIR": f"{place}/lib/pkgconfig", "CMAKE_PREFIX_PATH": place,
         # Rust's crates ask pkg-config in a cross build only when they are told that its answers are the target's.
         "PKG_CONFIG_ALLOW_CROSS": "1",
@@ -206,12 +215,18 @@ def cross_environment(order, description):
 
 
 def sysconfig_folder(order, description):
-    """A folder with the target's sysconfig data under the name that the environment gives it: pyo3 looks for that one."""
-    name = f"{description['environment']['_PYTHON_SYSCONFIGDATA_NAME']}.py"
-    folder = os.path.join(folder_of(order), "lib")
-    [found] = glob.glob(f"{description['sysroot']}/lib/python{description['python']}/_sysconfigdata_*.py")
+    """A folder with the target's sysconfig data under the name that the environment gives it: pyo3 looks for that one.
+
+    It lies as in an installation, with the headers beside it: build scripts go from one to the other.
+    """
+    name, python = f"{description['environment']['_PYTHON_SYSCONFIGDATA_NAME']}.py", f"python{description['python']}"
+    folder, headers = os.path.join(folder_of(order), "lib", python), os.path.join(folder_of(order), "include")
+    [found] = glob.glob(f"{description['sysroot']}/lib/{python}/_sysconfigdata_*.py")
     os.makedirs(folder, exist_ok=True)
     shutil.copyfile(found, os.path.join(folder, name))
+    os.makedirs(headers, exist_ok=True)
+    if not os.path.lexists(os.path.join(headers, python)):
+        os.symlink(f"{description['sysroot']}/include/{python}", os.path.join(headers, python))
     return folder
 
 
@@ -259,6 +274,7 @@ def target_environment(order, description):
         **description["environment"], "target": description["target"], "machine": machine,
         "system": system, "meson_system": system.lower(), "bin": bin_folder,
         "library": description["expect"].get("pythonLibrary", ""), "family": CPU_FAMILIES.get(machine, machine), "endian": "big" if machine in BIG_ENDIAN else "little",
+        "longdouble": LONG_DOUBLES.get(machine, "IEEE_DOUBLE_LE"),
         "python": os.path.join(order["env"], "bin", "python"), "suffix": description["expect"]["extSuffix"],
         "include": f"{description['sysroot']}/include/python{description['python']}",
     }
