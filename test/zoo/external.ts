@@ -63,9 +63,9 @@ export const externalAnimals = {
     answer: 'digested()',
   }),
   /** One of Debian's own binaries: the farm does not compile it. */
-  libxml2: needing({
-    name: 'zoo-libxml2', depUrl: 'dep:generic/libxml2', include: '#include <libxml/xmlversion.h>\n#include <libxml/parser.h>', libraries: ['libxml-2.0'],
-    answer: 'xmlCheckUTF8((const xmlChar *) "a") ? 42 : 0',
+  sqlite: needing({
+    name: 'zoo-sqlite', depUrl: 'dep:generic/sqlite', include: '#include <sqlite3.h>', libraries: ['sqlite3'],
+    answer: 'sqlite3_libversion_number() > 3000000 ? 42 : 0',
   }),
   unknown: needing({
     name: 'zoo-unknown-library', depUrl: 'dep:generic/nosuchlibrary', include: '', libraries: ['nosuchlibrary'], answer: '42',
