@@ -1,6 +1,7 @@
 import { lazy, Suspense, useState, type FormEvent, type ReactElement } from 'react';
 import { go, pathOf } from './address.ts';
 import { answerOf, client, Refused, type Proposal } from './client.ts';
+import { silence } from './announced.tsx';
 import { useLoaded } from './load.ts';
 import { A, Cause, Ms, Refusal, Section, Size, Table, When } from './parts.tsx';
 import { useSession } from './session.tsx';
@@ -126,7 +127,7 @@ function Registered(): ReactElement | null {
       <Table label="Registered" heads={['Project', 'Repository', 'Targets', 'Proof', 'Since', '']}>
         {value.map((one) => (
           <tr key={one.project}><th scope="row"><A to={pathOf('projects', one.project)}>{one.project}</A></th>
-            <td>{one.repository ? <>{one.repository.fullName}, {one.repository.state}</> : 'watched by its name'}{one.failure ? <>: {one.failure.message}</> : null}</td>
+            <td>{one.repository ? <>{one.repository.fullName}, {one.repository.state}</> : 'watched by its name'}{silence(one) ? <>: {silence(one)?.message}</> : null}</td>
             <td>{one.targets.length === 0 ? 'all' : one.targets.length}</td><td title={one.proof.evidence}>{one.proof.kind}</td><td><When at={one.createdAt} /></td>
             <td>{session.may('admin', one.project) ? <button type="button" onClick={() => answerOf(client.DELETE('/api/registrations/{project}', { params: { path: { project: one.project } } }))
               .then(reload, (error: unknown) => setGone(error instanceof Refused ? error : null))}>Remove<span className="unseen"> {one.project}</span></button> : null}</td></tr>

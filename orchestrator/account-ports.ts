@@ -41,7 +41,7 @@ export interface Accounts {
   write(entry: AuditEntry): Promise<void>;
   read(project: string | null, before: string | null): Promise<AuditView>;
   /** The project that something belongs to; null where it is unknown. */
-  projectOf(thing: { readonly kind: 'build' | 'edit' | 'hook'; readonly id: string }): Promise<string | null>;
+  projectOf(thing: { readonly kind: 'build' | 'edit' | 'hook' | 'alert'; readonly id: string }): Promise<string | null>;
 
   /** @errors FARM_NOT_FOUND, FARM_BAD_REQUEST where one address asks too often */
   ask(order: { readonly project: string; readonly platform: string; readonly asker: string; readonly why: string }): Promise<void>;

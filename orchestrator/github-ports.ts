@@ -1,6 +1,6 @@
 /** The doors to git servers and to GitHub, with their laws. */
 import type {
-  AlertView, Proposal, ProposalRequest, RegistrationRequest, RegistrationView, TriggerView,
+  Acknowledgement, AlertView, Proposal, ProposalRequest, RegistrationRequest, RegistrationView, TriggerView,
 } from './contract/registrations.ts';
 import type { GitWhat } from './domain/repository.ts';
 
@@ -11,17 +11,35 @@ export interface LocatedRef {
   /** Full name: `refs/tags/v1`, `refs/heads/main`; null where a commit was asked for. */
   readonly ref: string | null;
   readonly commit: string;
+  /** Whether the server showed it only with a credential. */
+  readonly isPrivate?: boolean;
 }
 
-/** Asks git servers over HTTP. Laws: no credential is sent; answers are read within limits; redirects stay https. */
+/**
+ * What private repositories are read with. Laws: only a repository that is registered here has one, because its
+ * registration proved who administers it; it is for that repository's address and nothing else, and is never written down.
+ */
+export interface GitCredentials {
+  /** Value of an Authorization header for an address; null where nothing is to be shown there. */
+  authorization(url: string): Promise<string | null>;
+}
+
+/**
+ * Asks git servers over HTTP. Laws: a credential is sent only where the server refused without one, to the address that
+ * it is for, never along a redirect; answers are read within limits; redirects stay https.
+ */
 export interface GitRemote {
   /**
    * The commit that a ref names; a tag is looked for before a branch, an annotated tag gives the commit that it tags.
    * @errors FARM_REPOSITORY_UNKNOWN, FARM_REF_UNKNOWN, FARM_REPOSITORY_UNREACHABLE, FARM_REPOSITORY_LIMIT
    */
   locate(what: Pick<GitWhat, 'url' | 'ref'>): Promise<LocatedRef>;
-  /** Every tag with the commit that it names. @errors as `locate` */
-  tags(url: string): Promise<ReadonlyMap<string, string>>;
+  /**
+   * Every tag with the commit that it names.
+   * @param authorization for a private repository that is only being registered; absent: what its registration gives
+   * @errors as `locate`
+   */
+  tags(url: string, authorization?: string | null): Promise<ReadonlyMap<string, string>>;
 }
 
 /** A repository as GitHub says it now. */
@@ -62,6 +80,11 @@ export interface Github {
   file(fullName: string, path: string, ref: string): Promise<string | null>;
   /** Whether the farm's App is installed there: only one who administers a repository can do that. @errors as `repository` */
   installed(fullName: string): Promise<boolean>;
+  /**
+   * A token that reads the repository's files: of the App's installation, for this repository and nothing else and for an
+   * hour at most; else the farm's token; null where there is neither. @errors as `repository`
+   */
+  readingToken(fullName: string): Promise<string | null>;
   /** Login of the one whose token the farm has. @errors FARM_GITHUB_TOKEN where it has none */
   viewer(): Promise<string>;
   /** `admin`, `write`, `read` or `none`: what a person may in a repository. @errors as `repository` */
@@ -108,16 +131,22 @@ export interface Registrant {
   readonly person: string | null;
 }
 
+/** Which alerts: the open ones; with `all` every one. */
+export interface AlertFilter { readonly limit: number; readonly project?: string; readonly all?: boolean }
+
 /** Registered repositories and watched names, for the API. */
 export interface Registrations {
   /** Reads repository and index; writes nothing. @errors FARM_REPOSITORY_*, FARM_GITHUB_TOKEN, FARM_PROJECT_UNKNOWN */
   propose(request: ProposalRequest, who: Registrant): Promise<Proposal>;
   /** @errors as `propose`; FARM_NAME_HELD, FARM_REPOSITORY_NOT_ADMIN, FARM_REGISTERED, FARM_FORBIDDEN for what takes an admin */
   register(request: RegistrationRequest, who: Registrant): Promise<RegistrationView>;
-  list(): Promise<readonly RegistrationView[]>;
+  /** All, or those of one project. */
+  list(filter?: { readonly project?: string }): Promise<readonly RegistrationView[]>;
   /** @errors FARM_NOT_FOUND */
   view(project: string): Promise<RegistrationView>;
   remove(project: string, by: string): Promise<void>;
   triggers(filter: { readonly limit: number; readonly project?: string }): Promise<readonly TriggerView[]>;
-  alerts(filter: { readonly limit: number; readonly project?: string }): Promise<readonly AlertView[]>;
+  alerts(filter: AlertFilter): Promise<readonly AlertView[]>;
+  /** Takes an alert off the pages; the first word counts. What it stopped stays stopped. @errors FARM_NOT_FOUND */
+  acknowledge(id: string, word: Acknowledgement): Promise<AlertView>;
 }

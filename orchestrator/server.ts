@@ -16,7 +16,7 @@ import { prismaHistories } from './adapters/history.ts';
 import { prismaRebuilds } from './adapters/rebuilds.ts';
 import { prismaImports } from './adapters/imports.ts';
 import { imageMaker } from './adapters/image-maker.ts';
-import { githubParts } from './adapters/github-parts.ts';
+import { githubOf, githubParts, registeredCredentials } from './adapters/github-parts.ts';
 import { githubSignIn } from './adapters/github-sign-in.ts';
 import { startHooks } from './adapters/hooks.ts';
 import { gitRemote } from './adapters/git-remote.ts';
@@ -78,14 +78,16 @@ const upstream = lateUpstream(async () => {
 });
 const pages = pageCache({ databaseUrl: config.databaseUrl, folder: join(config.home, 'pages'), planeId: randomUUID(), log: say });
 const workflows = temporalWorkflows(config.temporalAddress, config.sdistPool);
-const git = gitRemote();
+const github = githubOf(config);
+const credentials = registeredCredentials({ database, github });
+const git = gitRemote(credentials);
 const ports: BuildPorts = {
   database, changes, blobs, workflows, catalogue, images, clock, resolve: { blobs, upstream, sdists: new Map() },
   records: prismaRecords({ database, changes, blobs }),
   builder: `wheelfarm ${version}`, recipes: join(config.home, 'recipes'), index: `${config.url}/simple/`, git, githubUrl: config.githubUrl,
 };
 const builds = prismaBuilds(ports);
-const hub = githubParts(config, ports, upstream);
+const hub = githubParts(config, ports, upstream, github);
 const edits = prismaEdits({
   database, blobs, workflows, upstream, clock, records: prismaEditRecords({ database, blobs }),
   builder: ports.builder, index: ports.index,
@@ -115,7 +117,7 @@ const app = await makeApp({
     trustFingerprint: async () => (await signer.trustConfig()).fingerprint,
   },
   builds, attempts: prismaAttempts(ports), sources: prismaSources(ports), tallies: prismaTallies(database),
-  door: prismaWorkerDoor(ports), onFault: say, live: liveOf(ports),
+  door: prismaWorkerDoor({ ...ports, credentials }), onFault: say, live: liveOf(ports),
   pages: pageDoor,
   more: [
     (server) => imageRoutes(server, { images }),

@@ -13,7 +13,7 @@ import { prismaSources } from './adapters/builds-sources.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
 import { wheelDescriber } from './adapters/describer.ts';
 import { gitRemote } from './adapters/git-remote.ts';
-import { githubOf } from './adapters/github-parts.ts';
+import { githubOf, registeredCredentials } from './adapters/github-parts.ts';
 import { indexPostgres } from './adapters/index-postgres.ts';
 import { openChanges } from './adapters/prisma/changes.ts';
 import { openDatabase } from './adapters/prisma/database.ts';
@@ -61,8 +61,8 @@ const upstream = lateUpstream(async () => {
   });
 });
 
-const git = gitRemote();
 const github = githubOf(config);
+const git = gitRemote(registeredCredentials({ database, github }));
 const workflows = temporalWorkflows(config.temporalAddress, config.sdistPool);
 const { version } = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8')) as { version: string };
 const builds: BuildPorts = {

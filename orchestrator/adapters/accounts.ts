@@ -8,6 +8,7 @@ import { asksOf } from './accounts-asks.ts';
 import { tokensOf } from './accounts-tokens.ts';
 import type { Account, AccountRole, ApiToken } from './prisma/client/client.ts';
 import type { Database } from './prisma/database.ts';
+import { projectOfAlert } from './prisma/registration-rows.ts';
 
 const localLogin = 'local admin';
 const farm = 'farm';
@@ -82,6 +83,7 @@ export function prismaAccounts({ prisma, pool }: Database): Accounts {
     },
     async projectOf({ kind, id }) {
       if (kind === 'edit') return (await prisma.edit.findUnique({ where: { id }, select: { project: true } }))?.project ?? null;
+      if (kind === 'alert') return projectOfAlert({ prisma }, id);
       if (kind === 'hook') return (await prisma.hook.findUnique({ where: { id }, select: { project: true } }))?.project ?? null;
       return (await prisma.build.findUnique({ where: { id }, select: { plan: { select: { release: { select: { project: true } } } } } }))?.plan.release.project ?? null;
     },

@@ -81,7 +81,7 @@ async function addGit(ports: SourcePorts, text: string): Promise<Source> {
   const parsed = parseGitWhat(text, ports.githubUrl);
   if (!parsed.ok) return fail('FARM_REPOSITORY_ADDRESS', 'plan', { what: parsed.error.what, why: parsed.error.why });
   const { subdirectory } = parsed.value;
-  const { url, ref, commit } = await ports.git.locate(parsed.value);
+  const { url, ref, commit, isPrivate = false } = await ports.git.locate(parsed.value);
   const moved = await movedTag(prisma, { url, ref, commit, subdirectory });
   if (moved) {
     await raiseAlert(prisma, { key: `tag ${url} ${ref} ${subdirectory} ${commit}`, repository: url, failure: moved });
@@ -94,7 +94,7 @@ async function addGit(ports: SourcePorts, text: string): Promise<Source> {
     const before = await tx.source.findFirst({ where: { ...known, state: { in: ['ready', 'making'] } }, orderBy: { createdAt: 'asc' } });
     if (before) return { source: before, isNew: false };
     const name = `${url.split('/').at(-1) ?? 'repository'}${subdirectory === '' ? '' : `#${subdirectory}`}@${ref?.replace(/^refs\/(tags|heads)\//, '') ?? commit.slice(0, 12)}`;
-    const data = { id: randomUUID(), kind: 'git', sha256: '', filename: name, bytes: 0n, sourceDateEpoch: 0, ...known };
+    const data = { id: randomUUID(), kind: 'git', sha256: '', filename: name, bytes: 0n, sourceDateEpoch: 0, isPrivate, ...known };
     // The same commit under another name has its sdist already, unless what was asked for is a tag: it says a version.
     const twin = ref?.startsWith('refs/tags/') ? null : await tx.source.findFirst({
       where: { gitUrl: url, gitCommit: commit, subdirectory, state: 'ready' }, orderBy: { createdAt: 'asc' },

@@ -3,16 +3,26 @@ import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
 import { limits } from '../contract/limits.ts';
 import { fail } from '../domain/failure.ts';
 import { isCommit } from '../domain/repository.ts';
-import type { GitRemote, LocatedRef } from '../github-ports.ts';
+import type { GitCredentials, GitRemote, LocatedRef } from '../github-ports.ts';
 import { reasonOf } from './upstream-http.ts';
 
 interface AdvertisedRef { readonly name: string; readonly commit: string; readonly symref: string | null }
+
+interface Greeted {
+  readonly url: string;
+  /** Null where the server speaks version 2 and is asked for single refs. */
+  readonly refs: readonly AdvertisedRef[] | null;
+  /** What the repository was shown for; null for a public one. */
+  readonly authorization: string | null;
+}
+
+const shownFor = ({ authorization }: Greeted): Pick<LocatedRef, 'isPrivate'> => (authorization === null ? {} : { isPrivate: true });
 
 const redirectsMax = 3;
 const agent = 'git/2.39 wheelfarm';
 
 /** Port GitRemote: git's own protocol over HTTP, version 2, in which a server is asked for single refs. */
-export function gitRemote(): GitRemote & { close(): Promise<void> } {
+export function gitRemote(credentials: GitCredentials = { authorization: async () => null }): GitRemote & { close(): Promise<void> } {
   const ca = [...tls.getCACertificates('default'), ...tls.getCACertificates('system')];
   const dispatcher = new EnvHttpProxyAgent({
     connect: { ca }, requestTls: { ca }, headersTimeout: limits.upstreamMsMax, bodyTimeout: limits.upstreamMsMax,
@@ -28,16 +38,26 @@ export function gitRemote(): GitRemote & { close(): Promise<void> } {
     }
   };
 
+  /** The answer to a greeting; once more with a credential where the server hides the repository and there is one for it. */
+  async function hello(url: string, given?: string | null): Promise<{ readonly answer: Response; readonly authorization: string | null }> {
+    const address = `${url}.git/info/refs?service=git-upload-pack`;
+    const answer = await ask(address, { method: 'GET', headers: {} });
+    const authorization = [401, 404].includes(answer.status) ? given ?? await credentials.authorization(url) : null;
+    if (authorization === null) return { answer, authorization };
+    await answer.body?.cancel();
+    return { answer: await ask(address, { method: 'GET', headers: { authorization } }), authorization };
+  }
+
   /** The address that answers, and whether it speaks version 2 (else the refs that it lists). */
-  async function greet(asked: string): Promise<{ readonly url: string; readonly refs: readonly AdvertisedRef[] | null }> {
+  async function greet(asked: string, given?: string | null): Promise<Greeted> {
     let url = asked;
     for (let hops = 0; hops <= redirectsMax; hops += 1) {
-      const answer = await ask(`${url}.git/info/refs?service=git-upload-pack`, { method: 'GET', headers: {} });
+      const { answer, authorization } = await hello(url, url === asked ? given : null);
       const to = answer.status >= 300 && answer.status < 400 ? redirected(url, answer.headers.get('location')) : null;
       if (to === null) {
         judge(url, answer);
         const lines = await pktLines(url, answer);
-        return { url, refs: lines.includes('version 2') ? null : lines.flatMap((line) => advertised(line)) };
+        return { url, authorization, refs: lines.includes('version 2') ? null : lines.flatMap((line) => advertised(line)) };
       }
       await answer.body?.cancel();
       url = to;
@@ -45,29 +65,37 @@ export function gitRemote(): GitRemote & { close(): Promise<void> } {
     return fail('FARM_REPOSITORY_UNREACHABLE', 'plan', { repository: asked, why: `more than ${redirectsMax} redirects` });
   }
 
-  async function list(url: string, prefixes: readonly string[]): Promise<{ readonly url: string; readonly refs: readonly AdvertisedRef[] }> {
-    const greeted = await greet(url);
-    if (greeted.refs) return { url: greeted.url, refs: greeted.refs };
+  async function list(url: string, prefixes: readonly string[], given?: string | null): Promise<Greeted & { readonly refs: readonly AdvertisedRef[] }> {
+    const greeted = await greet(url, given);
+    if (greeted.refs) return { ...greeted, refs: greeted.refs };
     const body = [pkt('command=ls-refs\n'), '0001', pkt('peel\n'), pkt('symrefs\n'), ...prefixes.map((one) => pkt(`ref-prefix ${one}\n`)), '0000'].join('');
     const answer = await ask(`${greeted.url}.git/git-upload-pack`, {
-      method: 'POST', body, headers: { 'content-type': 'application/x-git-upload-pack-request', accept: 'application/x-git-upload-pack-result' },
+      method: 'POST', body,
+      headers: {
+        'content-type': 'application/x-git-upload-pack-request', accept: 'application/x-git-upload-pack-result',
+        ...(greeted.authorization === null ? {} : { authorization: greeted.authorization }),
+      },
     });
     judge(greeted.url, answer);
-    return { url: greeted.url, refs: (await pktLines(greeted.url, answer)).flatMap((line) => listed(line)) };
+    return { ...greeted, refs: (await pktLines(greeted.url, answer)).flatMap((line) => listed(line)) };
   }
 
   return {
     async locate({ url, ref }): Promise<LocatedRef> {
-      if (ref !== null && isCommit(ref)) return { url: (await greet(url)).url, ref: null, commit: ref };
+      if (ref !== null && isCommit(ref)) {
+        const greeted = await greet(url);
+        return { url: greeted.url, ref: null, commit: ref, ...shownFor(greeted) };
+      }
       const names = ref === null ? ['HEAD'] : ref.startsWith('refs/') ? [ref] : [`refs/tags/${ref}`, `refs/heads/${ref}`];
-      const { url: at, refs } = await list(url, names);
+      const answered = await list(url, names);
+      const { url: at, refs } = answered;
       const found = names.flatMap((name) => refs.find((one) => one.name === name) ?? [])[0];
       if (!found) return fail('FARM_REF_UNKNOWN', 'plan', { repository: at, ref: ref ?? 'HEAD' });
       const peeled = refs.find((one) => one.name === `${found.name}^{}`);
-      return { url: at, ref: found.name === 'HEAD' ? found.symref : found.name, commit: peeled?.commit ?? found.commit };
+      return { url: at, ref: found.name === 'HEAD' ? found.symref : found.name, commit: peeled?.commit ?? found.commit, ...shownFor(answered) };
     },
-    async tags(url) {
-      const { refs } = await list(url, ['refs/tags/']);
+    async tags(url, authorization) {
+      const { refs } = await list(url, ['refs/tags/'], authorization);
       const tags = refs.filter(({ name }) => name.startsWith('refs/tags/'));
       // What an annotated tag names comes after the tag itself and stands for it.
       return new Map(tags.map(({ name, commit }) => [name.slice('refs/tags/'.length).replace(/\^\{\}$/, ''), commit]));

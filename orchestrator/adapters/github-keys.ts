@@ -1,12 +1,19 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Github } from '../github-ports.ts';
 
 /** What the farm has of GitHub. Never in a payload, a log or an answer of the API. */
 export interface GithubKeys {
   readonly webhookSecret: string;
   readonly token?: string;
   readonly app?: { readonly id: number; readonly slug: string; readonly privateKey: string; readonly clientId: string; readonly clientSecret: string };
+}
+
+/** What git shows for a repository's files: an Authorization header. Null where the farm has nothing for it. */
+export async function readingHeader(github: Pick<Github, 'readingToken'>, fullName: string): Promise<string | null> {
+  const token = await github.readingToken(fullName);
+  return token === null ? null : `Basic ${Buffer.from(`x-access-token:${token}`).toString('base64')}`;
 }
 
 export interface GithubKeyFile {

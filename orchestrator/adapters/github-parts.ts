@@ -1,11 +1,12 @@
 /** Everything about GitHub that a control plane is composed of: one call for its roots. */
 import type { GithubView } from '../contract/registrations.ts';
-import type { Github, GitRemote, Registrations, Webhooks } from '../github-ports.ts';
+import type { Github, GitCredentials, GitRemote, Registrations, Webhooks } from '../github-ports.ts';
 import type { BuildPorts } from './builds.ts';
-import { githubKeyFile } from './github-keys.ts';
+import { githubKeyFile, readingHeader } from './github-keys.ts';
 import { octokitGithub } from './github.ts';
 import { pollDue } from './poller.ts';
 import { prismaRegistrations, type RegistrationPorts } from './registrations.ts';
+import type { Database } from './prisma/database.ts';
 import { sweepTriggers } from './triggers.ts';
 import { prismaWebhooks } from './webhooks.ts';
 
@@ -33,13 +34,20 @@ const lookMs = 1_000;
 export const githubOf = ({ githubUrl, githubToken, keysFolder }: GithubSettings): Github & { close(): Promise<void> } =>
   octokitGithub({ url: githubUrl, keys: githubKeyFile(keysFolder, githubToken) });
 
+/** What private repositories are read with: those that are registered here, and no other. */
+export const registeredCredentials = ({ database: { prisma }, github }: { readonly database: Database; readonly github: Pick<Github, 'readingToken'> }): GitCredentials => ({
+  async authorization(url) {
+    const repository = await prisma.repository.findFirst({ where: { url, registrations: { some: {} } }, select: { fullName: true } });
+    return repository && readingHeader(github, repository.fullName);
+  },
+});
+
 /** Composes registrations, webhooks and polls over the ports of the builds. */
 export function githubParts(
-  settings: GithubSettings, ports: BuildPorts & { readonly git: GitRemote }, upstream: RegistrationPorts['upstream'],
+  settings: GithubSettings, ports: BuildPorts & { readonly git: GitRemote }, upstream: RegistrationPorts['upstream'], github = githubOf(settings),
 ): GithubParts {
   const { githubUrl, url, pollMs } = settings;
   const keys = githubKeyFile(settings.keysFolder, settings.githubToken);
-  const github = octokitGithub({ url: githubUrl, keys });
   const { database, workflows, clock, git, catalogue, resolve } = ports;
   return {
     github,

@@ -41,12 +41,20 @@ export function octokitGithub({ url, keys }: GithubOptions): Github & { close():
     return found ? (found.data as { id: number }).id : null;
   }
 
+  let known: { readonly id: number; readonly privateKey: string; readonly auth: ReturnType<typeof createAppAuth> } | undefined;
+  /** The App's keys with the tokens that they made: an installation's is good for an hour, and is not made for every request. */
+  function authOf({ id, privateKey }: NonNullable<GithubKeys['app']>): ReturnType<typeof createAppAuth> {
+    if (known?.id !== id || known.privateKey !== privateKey) known = { id, privateKey, auth: createAppAuth({ appId: id, privateKey, request: plain().request }) };
+    return known.auth;
+  }
+
   /** The client for a repository: the App's installation there, else the farm's token, else nobody. */
   async function client(fullName?: string): Promise<Octokit> {
     const { app, token } = await keys.read();
     const installationId = app && fullName !== undefined ? await installation(app, fullName).catch(() => null) : null;
     if (!app || installationId === null) return plain(token);
-    return new Octokit({ ...common, authStrategy: createAppAuth, auth: { appId: app.id, privateKey: app.privateKey, installationId } });
+    const { token: ofInstallation } = await authOf(app)({ type: 'installation', installationId });
+    return plain(ofInstallation);
   }
   const ask = async (fullName: string, route: string, more: object = {}): Promise<Answer> =>
     asking(fullName, async () => (await client(fullName)).request(route, { ...named(fullName), ...more }) as Promise<Answer>);
@@ -86,6 +94,13 @@ export function octokitGithub({ url, keys }: GithubOptions): Github & { close():
     async installed(fullName) {
       const { app } = await keys.read();
       return app !== undefined && await installation(app, fullName) !== null;
+    },
+    async readingToken(fullName) {
+      const { app, token } = await keys.read();
+      const installationId = app ? await installation(app, fullName) : null;
+      if (!app || installationId === null) return token ?? null;
+      const made = await asking(fullName, () => authOf(app)({ type: 'installation', installationId, repositoryNames: [named(fullName).repo], permissions: { contents: 'read' } }));
+      return made.token;
     },
     async viewer() {
       const { token } = await keys.read();

@@ -5,7 +5,7 @@ import type { Github, GitRemote } from '../github-ports.ts';
 import type { Clock, Upstream, Workflows } from '../ports.ts';
 import type { Registration, Repository } from './prisma/client/client.ts';
 import { asJson, noJson, type Database } from './prisma/database.ts';
-import { keepTrigger } from './prisma/registration-rows.ts';
+import { keepTrigger, tellRepository } from './prisma/registration-rows.ts';
 import { startTrigger } from './triggers.ts';
 import { announce, renameRepository } from './webhooks.ts';
 
@@ -65,12 +65,14 @@ async function pollRepository(ports: PollPorts, repository: Repository): Promise
       where: { id },
       data: { tags: asJson(tags), polledAt: clock.now(), state: 'active', failure: noJson, ...(found ? { etag: found.etag } : {}) },
     });
+    if (repository.failure !== null) await tellRepository(ports.database, { id });
   } catch (error) {
     const value = failureOf(error);
     const vanished = value.code === 'FARM_REPOSITORY_UNKNOWN';
     await prisma.repository.update({
       where: { id }, data: { failure: asJson(value), ...(vanished ? { state: 'vanished' } : {}), nextPollAt: later(ports, repository.polledAt) },
     });
+    await tellRepository(ports.database, { id });
   }
 }
 

@@ -1,5 +1,6 @@
 import { parse as parseToml } from 'smol-toml';
 import type { Proposal, ProposalRequest, RegistrationRequest, RegistrationView } from '../contract/registrations.ts';
+import { limits } from '../contract/limits.ts';
 import { projectWishes } from '../domain/cell-options.ts';
 import { cibuildwheelTable, unsupportedOptions } from '../domain/cibuildwheel.ts';
 import { compareTargets } from '../domain/coverage.ts';
@@ -13,10 +14,11 @@ import { allowsPython } from '../domain/version.ts';
 import type { Github, GithubRepository, GitRemote, Registrant, Registrations } from '../github-ports.ts';
 import type { Catalogue, Clock, Images, Upstream, UpstreamProject } from '../ports.ts';
 import { gitImage } from './builds-sources.ts';
+import { readingHeader } from './github-keys.ts';
 import { resolveWhat, type ResolvePorts } from './builds-resolve.ts';
 import type { Database } from './prisma/database.ts';
 import { readSdist } from './archive/sdist.ts';
-import { alertViews, keepRegistration, registrationViews, triggerViews } from './prisma/registration-rows.ts';
+import { acknowledgeAlert, alertViews, keepRegistration, registrationViews, triggerViews } from './prisma/registration-rows.ts';
 
 export interface RegistrationPorts {
   readonly database: Database;
@@ -68,7 +70,7 @@ export function prismaRegistrations(ports: RegistrationPorts): Registrations {
       if (problem) throw new FarmError(problem);
       return kept(ports, request, read, approval);
     },
-    list: () => registrationViews(database, url, {}),
+    list: (filter = {}) => registrationViews(database, url, filter),
     async view(project) {
       const [found] = await registrationViews(database, url, { project: normalizeName(project) });
       return found ?? fail('FARM_NOT_FOUND', 'plan', { thing: `registration of ${project}` });
@@ -79,6 +81,7 @@ export function prismaRegistrations(ports: RegistrationPorts): Registrations {
     },
     triggers: (filter) => triggerViews(database, filter),
     alerts: (filter) => alertViews(database, filter),
+    acknowledge: (id, word) => acknowledgeAlert(database, id, word, ports.clock.now()),
   };
 }
 
@@ -190,7 +193,7 @@ async function kept(
   if ('code' in proof) throw new FarmError(proof);
   // What is there now was released before: only what comes from now on is built.
   const url = repository ? `${ports.githubUrl}/${repository.fullName}` : null;
-  const tags = url === null ? {} : await knownTags(ports.git, url);
+  const tags = url === null ? {} : await knownTags(ports.git, url, repository?.private ? await readingHeader(ports.github, repository.fullName) : null);
   await keepRegistration(ports.database, {
     project, subdirectory, targets: request.targets, proof, by: request.by, versions: upstream?.versions ?? [],
     repository: repository && url !== null ? { id: repository.id, fullName: repository.fullName, url, defaultBranch: repository.defaultBranch, tags } : null,
@@ -201,9 +204,9 @@ async function kept(
 }
 
 /** The newest tags with their commits. */
-export async function knownTags(git: GitRemote, url: string, max = 200): Promise<Record<string, string>> {
-  const tags = await git.tags(url);
-  return Object.fromEntries(newestTags([...tags.keys()], max).map((tag) => [tag, tags.get(tag) ?? '']));
+async function knownTags(git: GitRemote, url: string, authorization: string | null): Promise<Record<string, string>> {
+  const tags = await git.tags(url, authorization);
+  return Object.fromEntries(newestTags([...tags.keys()], limits.tagsWatchedMax).map((tag) => [tag, tags.get(tag) ?? '']));
 }
 
 async function proposal(ports: RegistrationPorts, read: Read, problems: readonly Failure[]): Promise<Proposal> {
@@ -240,7 +243,7 @@ async function proposal(ports: RegistrationPorts, read: Read, problems: readonly
       buildBackend: textAt(settings, 'build-system', 'build-backend'), requiresPython,
       dynamicVersion: ((settings['project'] as { dynamic?: unknown } | undefined)?.dynamic as string[] | undefined)?.includes?.('version') ?? false,
       hasCibuildwheel: cibuildwheelTable(settings) !== null, unsupported: unsupportedOptions(settings),
-      versionTags: tags.names.filter(isVersionTag).length, tagsRead: tags.names.length, moreTags: tags.more, archived: repository.archived,
+      versionTags: tags.names.filter(isVersionTag).length, tagsRead: tags.names.length, moreTags: tags.more, archived: repository.archived, private: repository.private,
       sdistUpstream: read.upstream ? read.upstream.files.some(({ filename }) => filename.endsWith('.tar.gz') || filename.endsWith('.zip')) : null,
     }).map((one) => ({ ...one })) : [],
     problems: problems.map((one) => ({ ...one })) as Proposal['problems'],

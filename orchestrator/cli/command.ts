@@ -40,6 +40,7 @@ export const commandNames: readonly (readonly [name: string, summary: string])[]
   ['account', 'list accounts, give or take a role'],
   ['token', 'list, make or revoke tokens of the API'],
   ['register', 'build every release of a repository, or of a name on the index, from now on'],
+  ['alerts', 'list what a person must know of, and take it off the pages'],
   ['worker', 'serve the cells of a pool on this machine'],
   ['up', 'start the farm'],
   ['pool', 'print the line that another machine joins with'],

@@ -7,7 +7,8 @@
  *   GET    /api/registrations/:project   Registration
  *   DELETE /api/registrations/:project   -> 204; what was published stays
  *   GET    /api/triggers?limit=&project= Trigger[] newest first: releases on their way to builds
- *   GET    /api/alerts                   Alert[] newest first
+ *   GET    /api/alerts?all=              Alert[] newest first; with `all` those that somebody has seen to, too
+ *   POST   /api/alerts/:id/acknowledge   {why, by} -> Alert; what it stopped stays stopped
  *   GET    /api/github                   GithubView: what the farm has of GitHub; never a secret
  *   POST   /api/github/token             {token} -> GithubView
  *   POST   /api/github/app               {organization?} -> {page}: a page that makes the farm's App with one press
@@ -92,7 +93,14 @@ export type TriggerView = Static<typeof TriggerView>;
 
 export const AlertView = Type.Object({
   id: Type.String(), project: Text, repository: Text, failure: FailureShape, createdAt: Type.String(),
+  /** Who has seen to it, and what was done; null while it is open. */
+  acknowledged: Type.Union([Type.Null(), Type.Object({ by: Type.String(), why: Type.String(), at: Type.String() })]),
 });
+export const Acknowledgement = Type.Object({
+  /** What was done about it; recorded. */
+  why: Type.String({ minLength: 1, maxLength: 2_000, pattern: '\\S' }), by: Type.String({ minLength: 1, maxLength: 80 }),
+});
+export type Acknowledgement = Static<typeof Acknowledgement>;
 export type AlertView = Static<typeof AlertView>;
 
 export const GithubView = Type.Object({

@@ -100,13 +100,15 @@ export const TestSpec = Type.Object({
 });
 export type TestSpec = Static<typeof TestSpec>;
 
-/** A repository at one commit. No credential: what needs one is not cloned. */
+/** A repository at one commit. */
 export const GitSpec = Type.Object({
   url: Type.String(), commit: Type.String({ pattern: '^[0-9a-f]{40}$' }),
   /** Folder of the project; empty for the root. */
   subdirectory: Type.String(),
   /** An image with git, in which it is cloned. */
   image: ImageInput,
+  /** Authorization header for a private repository: for `url` alone, given by environment, written nowhere. */
+  authorization: Type.Optional(Type.String({ maxLength: 2_000 })),
 });
 export type GitSpec = Static<typeof GitSpec>;
 

@@ -69,6 +69,7 @@ export interface Readiness {
   readonly tagsRead: number;
   readonly moreTags: boolean;
   readonly archived: boolean;
+  readonly private: boolean;
   readonly sdistUpstream: boolean | null;
 }
 
@@ -91,6 +92,7 @@ export function readinessOf(read: Readiness): readonly Finding[] {
     ...(read.requiresPython === null ? [hint('requires-python is not set', 'Set it: else wheels are built for every Python of the farm.')] : []),
     read.hasCibuildwheel ? good('[tool.cibuildwheel] is read') : hint('no [tool.cibuildwheel]', 'Nothing to do: every target of the farm is built; the table would choose among them.'),
     ...read.unsupported.map(({ option, why }) => hint(`${option} is not followed: ${why}`, 'See the build log of the first release.')),
+    ...(read.private ? [hint('the repository is private', 'Whoever reaches this farm can read its sdists, wheels, logs and pages; nothing else of the repository is shown.')] : []),
     ...(read.archived ? [bad('the repository is archived', 'Nothing new will come; register the name on the index instead.')] : []),
     ...(read.sdistUpstream === false ? [hint('the newest release on the index has no sdist', 'Publish one, so that others can build it too.')] : []),
   ];

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ProjectView } from '../../orchestrator/contract/pages.ts';
 import type { Failure } from '../../orchestrator/domain/failure.ts';
 import { failure } from '../../orchestrator/domain/failure.ts';
+import { tellRepository } from '../../orchestrator/adapters/prisma/registration-rows.ts';
 import { openedLease, startedBuild, type ControlPlane } from '../support/control-plane.ts';
 import { delivery, tagPush } from '../support/github-server.ts';
 import { startBrowser, startPagesPlane, webhookSecret, type PagesPlane } from '../support/pages-plane.ts';
@@ -187,6 +188,46 @@ describe('what is announced', () => {
     expect(Date.now() - began).toBeLessThan(2_000);
     expect(await page.locator('[data-trigger="v9.0"]').innerText()).toContain('announced');
     expect(wrong).toEqual([]);
+  });
+
+  test('a server that is down or limits is said on the page of the project, live, and where registrations stand', async () => {
+    await using opened = await open(`/projects/${name}`);
+    const { page } = opened;
+    await page.locator('.link.is-live').waitFor();
+    const limited = failure('FARM_REPOSITORY_LIMIT', 'plan', { repository: 'a/b', why: 'until 2027-01-15T08:00:00Z' });
+    await plane.database.prisma.repository.update({ where: { id: 'r' }, data: { failure: limited as never, polledAt: new Date() } });
+    await plane.database.prisma.trigger.update({ where: { key: 't' }, data: { state: 'received', failure: limited as never, parts: [] } });
+    await tellRepository(plane.database, { id: 'r' });
+    const waits = page.locator('section').filter({ hasText: 'Waits for an answer' });
+    await waits.getByText('until 2027-01-15T08:00:00Z').waitFor({ timeout: 2_000 });
+    expect(await waits.innerText()).toContain('asked again by itself');
+    await page.locator('[data-trigger]').filter({ hasText: 'FARM_REPOSITORY_LIMIT' }).waitFor();
+    expect(await found(page)).toEqual([]);
+    for (const path of ['/status', '/register']) {
+      await using other = await open(path);
+      await other.page.getByText('until 2027-01-15T08:00:00Z').first().waitFor();
+    }
+    await plane.database.pool.query("update repository set failure = null where id = 'r'");
+    await tellRepository(plane.database, { id: 'r' });
+    await waits.waitFor({ state: 'detached' });
+  });
+
+  test('an alert is taken off by somebody who may, with a word; every open page follows', async () => {
+    const refused = await fetch(`${pages.url}/api/alerts/a/acknowledge`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ why: 'x', by: 'eve' }) });
+    expect(refused.status).toBe(401);
+    await using first = await open(`/projects/${name}`);
+    await using second = await open(`/projects/${name}`);
+    await second.page.locator('.link.is-live').waitFor();
+    await second.page.getByRole('heading', { name: 'Alerts' }).waitFor();
+    await first.page.getByLabel('What was done about it').fill(`asked ${evil}`);
+    await first.page.getByRole('button', { name: 'Acknowledge' }).click();
+    await second.page.getByRole('heading', { name: 'Alerts' }).waitFor({ state: 'detached', timeout: 2_000 });
+    const left = await (await fetch(`${pages.url}/api/alerts`)).json() as unknown[];
+    const all = await (await fetch(`${pages.url}/api/alerts?all=1&project=${name}`)).json() as { acknowledged: { why: string } }[];
+    expect([left, all.map(({ acknowledged: { why } }) => why)]).toEqual([[], [`asked ${evil}`]]);
+    const audit = await plane.database.prisma.auditEvent.findFirst({ where: { action: 'POST /api/alerts/:id/acknowledge', status: 200 } });
+    expect(audit).toMatchObject({ project: name, detail: { id: 'a', why: `asked ${evil}` } });
+    expect([...first.wrong, ...second.wrong]).toEqual([]);
   });
 });
 

@@ -17,6 +17,8 @@ export interface GitServer {
   readonly asked: string[];
   /** Repositories that answer a redirect to another name. */
   readonly renamed: Map<string, string>;
+  /** Whether a repository is shown for an Authorization header; where not, it asks for one as GitHub does. */
+  shows: (fullName: string, authorization: string | undefined) => boolean;
   /** Answers what git does not: returns true where it has. */
   also: (request: IncomingMessage, response: ServerResponse) => Promise<boolean>;
   /** A new empty repository `owner/name` with one working folder. */
@@ -43,7 +45,7 @@ const identity = {
 /** Starts it on every address of this machine: containers of a bridge do not reach 127.0.0.1. */
 export async function startGitServer(): Promise<GitServer> {
   const root = mkdtempSync(join(tmpdir(), 'farm-git-'));
-  const self: Omit<GitServer, 'url' | 'repository' | 'stop'> = { asked: [], renamed: new Map(), also: async () => false };
+  const self: Omit<GitServer, 'url' | 'repository' | 'stop'> = { asked: [], renamed: new Map(), shows: () => true, also: async () => false };
   const server = createServer((request, response) => void answer(request, response).catch((error: Error) => {
     response.writeHead(500).end(error.message);
   }));
@@ -54,6 +56,11 @@ export async function startGitServer(): Promise<GitServer> {
     for (const [from, to] of self.renamed) {
       if (!pathname.startsWith(`/${from}.git/`)) continue;
       response.writeHead(301, { location: `/${to}.git/${pathname.slice(from.length + 6)}${search}` }).end();
+      return;
+    }
+    const fullName = /^\/([^/]+\/[^/]+?)(?:\.git)?\//.exec(pathname)?.[1] ?? '';
+    if (!self.shows(fullName, request.headers.authorization)) {
+      response.writeHead(401, { 'www-authenticate': 'Basic realm="GitHub"' }).end('Repository not found.');
       return;
     }
     backend(root, request, response);

@@ -1,5 +1,5 @@
 /** A GitHub for tests: its REST paths and its recorded payloads, in front of real git repositories. */
-import { createHmac, randomUUID } from 'node:crypto';
+import { createHmac, generateKeyPairSync, randomUUID, verify } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
@@ -21,13 +21,22 @@ export interface FakeRepository {
   readonly files: Record<string, string>;
   readonly tags: string[];
   readonly permissions: Record<string, string>;
+  /** Hidden from everybody without a token that reads it. */
+  private?: boolean;
+  /** Number of the App's installation there. */
+  installation?: number;
 }
+
+/** A token of an installation of the App. */
+export interface InstallationToken { readonly installation: number; readonly repositories: readonly string[] | null; readonly permissions: Readonly<Record<string, string>> | null }
 
 export interface GithubServer extends GitServer {
   readonly repositories: FakeRepository[];
   /** Former names, which answer 301. */
   readonly moved: Map<string, number>;
   readonly checks: Json[];
+  /** Tokens that the App asked for. */
+  readonly tokens: Map<string, InstallationToken>;
   readonly comments: string[];
   /** Answers every REST request with this instead, as when GitHub is down or limits. */
   outage: { readonly status: number; readonly headers?: Record<string, string> } | null;
@@ -45,8 +54,13 @@ export const clientOfTests = { id: 'client-of-the-test', secret: 'secret-of-the-
 export async function startGithub(): Promise<GithubServer> {
   const git = await startGitServer();
   const self = Object.assign(git, {
-    repositories: [] as FakeRepository[], moved: new Map<string, number>(), checks: [] as Json[], comments: [] as string[], outage: null as GithubServer['outage'], unchanged: 0, signsIn: { login: 'ann', id: 7 } as GithubServer['signsIn'],
+    repositories: [] as FakeRepository[], moved: new Map<string, number>(), checks: [] as Json[], tokens: new Map<string, InstallationToken>(), comments: [] as string[], outage: null as GithubServer['outage'], unchanged: 0, signsIn: { login: 'ann', id: 7 } as GithubServer['signsIn'],
   });
+  self.shows = (fullName, authorization) => {
+    const repository = self.repositories.find((one) => one.fullName === fullName);
+    const token = /^x-access-token:(.+)$/.exec(Buffer.from(/^Basic (.+)$/.exec(authorization ?? '')?.[1] ?? '', 'base64').toString())?.[1];
+    return repository?.private !== true || reads(self, repository, token);
+  };
   self.also = async (request, response) => {
     if (request.url?.startsWith('/login/oauth/')) return signIn(self, request, response);
     if (!request.url?.startsWith('/api/v3/')) return false;
@@ -54,6 +68,43 @@ export async function startGithub(): Promise<GithubServer> {
     return true;
   };
   return self;
+}
+
+/** Whether a token reads a repository: the person's, or one of the App's installation there that is not for others only. */
+function reads({ tokens }: GithubServer, repository: FakeRepository, token: string | undefined): boolean {
+  const made = tokens.get(token ?? '');
+  return token === personToken || (made !== undefined && made.installation === repository.installation
+    && (made.repositories?.includes(repository.fullName.split('/')[1] ?? '') ?? true) && (made.permissions === null || 'contents' in made.permissions));
+}
+
+const app = { id: 42, slug: 'wheelfarm-test', ...generateKeyPairSync('rsa', { modulusLength: 2048, publicKeyEncoding: { type: 'spki', format: 'pem' }, privateKeyEncoding: { type: 'pkcs8', format: 'pem' } }) };
+
+/** Whether a request is signed by the App: RS256 over head and body of a JSON web token that names it. */
+function isApp(authorization: string | undefined): boolean {
+  const [, head = '', body = '', signature = ''] = /^bearer ([\w-]+)\.([\w-]+)\.([\w-]+)$/i.exec(authorization ?? '') ?? [];
+  if (!signature) return false;
+  const { iss, exp } = JSON.parse(Buffer.from(body, 'base64url').toString()) as { iss: number | string; exp: number };
+  return Number(iss) === app.id && exp * 1000 > Date.now() && verify('RSA-SHA256', Buffer.from(`${head}.${body}`), app.publicKey, Buffer.from(signature, 'base64url'));
+}
+
+/** What GitHub answers the App itself: where it is installed, and a token of an installation. False where it is asked something else. */
+function answerApp(self: GithubServer, path: string, { body, authorization, say }: { readonly body: string; readonly authorization: string | undefined; readonly say: Answering['say'] }): boolean {
+  const asked = /^\/repos\/([^/]+\/[^/]+)\/installation$/.exec(path)?.[1];
+  const number = /^\/app\/installations\/(\d+)\/access_tokens$/.exec(path)?.[1];
+  if (asked === undefined && number === undefined) return false;
+  if (!isApp(authorization)) {
+    say(401, { message: 'A JSON web token could not be decoded' });
+  } else if (number !== undefined) {
+    const { repositories = null, permissions = null } = JSON.parse(body || '{}') as { repositories?: string[]; permissions?: Record<string, string> };
+    const token = `ghs_installation_token_${self.tokens.size + 1}`;
+    self.tokens.set(token, { installation: Number(number), repositories, permissions });
+    say(201, { token, expires_at: new Date(Date.now() + 3_600_000).toISOString(), permissions: permissions ?? { contents: 'read', checks: 'write' }, repository_selection: repositories ? 'selected' : 'all' });
+  } else {
+    const id = self.repositories.find(({ fullName }) => fullName === asked)?.installation;
+    if (id === undefined) say(404, { message: 'Not Found' });
+    else say(200, { id, app_id: app.id, app_slug: app.slug });
+  }
+  return true;
 }
 
 /** GitHub's two steps of OAuth: a redirect with a code, and the code for a token that names the person. */
@@ -83,14 +134,16 @@ async function answer(self: GithubServer, request: IncomingMessage, response: Se
   if (path === '/user' && person) return say(200, { login: person, id: Number(number) });
   if (path === '/user') return known ? say(200, { login: 'ann', id: 7 }) : say(401, { message: 'Requires authentication' });
   if (path.startsWith('/app-manifests/')) {
-    return say(201, { id: 42, slug: 'wheelfarm-test', pem: 'not used here', client_id: 'Iv1', client_secret: 's', webhook_secret: 'from-the-manifest', html_url: `${self.url}/apps/wheelfarm-test` });
+    return say(201, { id: app.id, slug: app.slug, pem: app.privateKey, client_id: 'Iv1', client_secret: 's', webhook_secret: 'from-the-manifest', html_url: `${self.url}/apps/wheelfarm-test` });
   }
+  if (answerApp(self, path, { body, authorization: request.headers.authorization, say })) return;
   const byId = /^\/repositories\/(\d+)$/.exec(path)?.[1];
   const [, fullName = '', rest = ''] = /^\/repos\/([^/]+\/[^/]+)(.*)$/.exec(path) ?? [];
   const now = self.moved.get(fullName);
   if (now !== undefined) return say(301, { message: 'Moved Permanently' }, { location: `${self.url}/api/v3/repositories/${now}` });
   const repository = self.repositories.find((one) => (byId ? one.id === Number(byId) : one.fullName === fullName));
-  if (!repository) return say(404, { message: 'Not Found', documentation_url: 'https://docs.github.com/rest' });
+  const token = /^(?:token|bearer) (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
+  if (!repository || (repository.private && !reads(self, repository, token))) return say(404, { message: 'Not Found', documentation_url: 'https://docs.github.com/rest' });
   if (rest === '') return sayRepository(self, repository, { request, say, known });
   if (rest === '/tags') {
     const page = Number(searchParams.get('page') ?? 1);
@@ -106,7 +159,7 @@ async function answer(self: GithubServer, request: IncomingMessage, response: Se
   if (login) return say(200, { permission: repository.permissions[login] ?? 'none' });
   if (rest.endsWith('/check-runs') && request.method === 'GET') return say(200, { check_runs: self.checks.map((_, at) => ({ id: at + 1 })).slice(0, 1) });
   if (rest.startsWith('/check-runs')) {
-    self.checks.push({ ...JSON.parse(body) as Json, method: request.method });
+    self.checks.push({ ...JSON.parse(body) as Json, method: request.method, byApp: self.tokens.has(token ?? '') });
     return say(request.method === 'POST' ? 201 : 200, { id: 1 });
   }
   if (/^\/issues\/\d+\/comments$/.test(rest)) {
@@ -119,7 +172,7 @@ async function answer(self: GithubServer, request: IncomingMessage, response: Se
 type Answering = { readonly request: IncomingMessage; readonly say: (status: number, json: unknown, headers?: Record<string, string>) => void; readonly known: boolean };
 
 /** The shape of a recorded repository, with what the test says of it. */
-function sayRepository(self: GithubServer, { id, fullName, admin, tags }: FakeRepository, { request, say, known }: Answering): void {
+function sayRepository(self: GithubServer, { id, fullName, admin, tags, private: hidden = false }: FakeRepository, { request, say, known }: Answering): void {
   const etag = `W/"${id}-${fullName}-${tags.length}"`;
   if (request.headers['if-none-match'] === etag) {
     self.unchanged += 1;
@@ -127,7 +180,7 @@ function sayRepository(self: GithubServer, { id, fullName, admin, tags }: FakeRe
   }
   const shape = recorded('release')[0]?.['repository'] as Json;
   return say(200, {
-    ...shape, id, full_name: fullName, name: fullName.split('/')[1], default_branch: 'main', private: false, archived: false,
+    ...shape, id, full_name: fullName, name: fullName.split('/')[1], default_branch: 'main', private: hidden, archived: false,
     ...(known ? { permissions: { admin, push: admin, pull: true } } : {}),
   }, { etag });
 }

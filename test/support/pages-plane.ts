@@ -12,7 +12,7 @@ import { prismaAccounts } from '../../orchestrator/adapters/accounts.ts';
 import { dashboardFiles } from '../../orchestrator/adapters/dashboard-files.ts';
 import { pagesOf } from '../../orchestrator/adapters/pages/pages.ts';
 import type { Database } from '../../orchestrator/adapters/prisma/database.ts';
-import { alertViews, registrationViews, triggerViews } from '../../orchestrator/adapters/prisma/registration-rows.ts';
+import { acknowledgeAlert, alertViews, registrationViews, triggerViews } from '../../orchestrator/adapters/prisma/registration-rows.ts';
 import { prismaWebhooks } from '../../orchestrator/adapters/webhooks.ts';
 import { accountRoutes } from '../../orchestrator/api/routes/accounts.ts';
 import { badgeRoutes } from '../../orchestrator/api/routes/badges.ts';
@@ -47,7 +47,8 @@ function shownRegistrations(database: Database): RegistrationParts {
     webhooks: prismaWebhooks({ database, github, workflows, githubUrl: 'https://github.example', url: 'http://127.0.0.1' }), github, githubView: async () => ({ url: 'https://github.example', app: null, token: false, webhookUrl: 'http://127.0.0.1/hooks/github' }),
     registrations: {
       propose: async () => shownProposal.value ?? unknown(), register: unknown, view: unknown, remove: unknown,
-      list: () => registrationViews(database, 'http://127.0.0.1', {}), triggers: (filter) => triggerViews(database, filter), alerts: (filter) => alertViews(database, filter),
+      list: (filter = {}) => registrationViews(database, 'http://127.0.0.1', filter), triggers: (filter) => triggerViews(database, filter), alerts: (filter) => alertViews(database, filter),
+      acknowledge: (id, word) => acknowledgeAlert(database, id, word, new Date()),
     },
   };
 }

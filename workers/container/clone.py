@@ -33,16 +33,21 @@ SETTINGS = {
 }
 
 
-def git_environment(work):
+# A private repository's Authorization header, taken out at once: nothing but git gets it, and only for that address.
+AUTHORIZATION = os.environ.pop("WHEELFARM_GIT_AUTHORIZATION", "")
+
+
+def git_environment(work, url):
     """Nothing of the host but its proxies and certificates; settings go by environment, so no command line shows them."""
+    settings = {**SETTINGS, **({f"http.{url}.extraHeader": f"Authorization: {AUTHORIZATION}"} if AUTHORIZATION else {})}
     kept = {name: os.environ[name] for name in os.environ if name.lower().endswith("_proxy") or name.startswith("SSL_CERT")}
     made = {
         **kept, "PATH": "/usr/bin:/bin", "HOME": f"{work}/home", "TMPDIR": f"{work}/tmp", "LC_ALL": "C.UTF-8",
         "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "/bin/false",
         "GIT_ALLOW_PROTOCOL": "https:http", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_LFS_SKIP_SMUDGE": "1",
-        "GIT_CONFIG_COUNT": str(len(SETTINGS)),
+        "GIT_CONFIG_COUNT": str(len(settings)),
     }
-    for at, (name, value) in enumerate(SETTINGS.items()):
+    for at, (name, value) in enumerate(settings.items()):
         made[f"GIT_CONFIG_KEY_{at}"], made[f"GIT_CONFIG_VALUE_{at}"] = name, value
     return made
 
@@ -52,7 +57,7 @@ class Git:
 
     def __init__(self, folder, order):
         self.folder, self.order = folder, order
-        self.environment = git_environment(order.get("work", "/work"))
+        self.environment = git_environment(order.get("work", "/work"), order["url"])
 
     def run(self, *words, check=True):
         done = subprocess.run(["git", "-C", self.folder, *words], env=self.environment, stdin=subprocess.DEVNULL,

@@ -1,6 +1,7 @@
 import { createHash, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { LeaseGrant, LeaseRequest } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
+import type { GitCredentials } from '../../github-ports.ts';
 import type { Catalogue, Clock, OpenLease } from '../../ports.ts';
 import { callLease } from './cell-calls.ts';
 import type { Changes } from './changes.ts';
@@ -13,6 +14,8 @@ export interface LeasePorts {
   readonly changes: Changes;
   readonly catalogue: Catalogue;
   readonly clock: Clock;
+  /** Absent where no private repository is cloned. */
+  readonly credentials?: GitCredentials;
 }
 
 /**
@@ -55,7 +58,16 @@ async function leaseCell({ database }: LeasePorts, request: CellRequest): Promis
   return { leaseId: call.leaseId, secret, logOffset: leased.logBytes, spec: { ...spec, attemptId: leased.attemptId } };
 }
 
-async function leaseSource({ database, catalogue, clock }: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
+async function leaseSource(ports: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
+  const grant = await leaseOfSource(ports, request);
+  const { spec } = grant;
+  if (spec.kind !== 'sdist' || !spec.git || !ports.credentials) return grant;
+  const source = await ports.database.prisma.source.findUnique({ where: { id: request.id }, select: { isPrivate: true } });
+  const authorization = source?.isPrivate ? await ports.credentials.authorization(spec.git.url) : null;
+  return authorization === null ? grant : { ...grant, spec: { ...spec, git: { ...spec.git, authorization } } };
+}
+
+async function leaseOfSource({ database, catalogue, clock }: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
   const row = (await catalogue.planRows()).find(isNative) ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: 'a native one' });
   const git = await catalogue.tool('git');
   return database.prisma.$transaction(async (tx) => {

@@ -1,8 +1,10 @@
 /** Rows of registrations, triggers and alerts, written and read. */
 import { randomUUID } from 'node:crypto';
-import type { AlertView, RegistrationView, TriggerView } from '../../contract/registrations.ts';
+import type { Acknowledgement, AlertView, RegistrationView, TriggerView } from '../../contract/registrations.ts';
 import { fail } from '../../domain/failure.ts';
 import type { NameProof } from '../../domain/registration.ts';
+import type { AlertFilter } from '../../github-ports.ts';
+import type { Alert } from './client/client.ts';
 import { asJson, type Database, type Tx } from './database.ts';
 import { asFailure } from './rows.ts';
 
@@ -91,13 +93,39 @@ export async function projectsOfTrigger({ prisma }: Database, id: string): Promi
 }
 
 /** Alerts, newest first; those of a project are also those of its repository. */
-export async function alertViews({ prisma }: Database, { limit, project }: { readonly limit: number; readonly project?: string }): Promise<AlertView[]> {
+export async function alertViews({ prisma }: Database, { limit, project, all = false }: AlertFilter): Promise<AlertView[]> {
   const registration = project === undefined ? null : await prisma.registration.findUnique({ where: { project }, include: { repository: true } });
   const where = project === undefined ? {} : { OR: [{ project }, ...(registration?.repository ? [{ project: null, repository: registration.repository.url }] : [])] };
-  const rows = await prisma.alert.findMany({ where, orderBy: { createdAt: 'desc' }, take: limit });
-  return rows.map(({ id, project, repository, failure, createdAt }) => ({
-    id, project, repository, failure: asFailure(failure) as unknown as AlertView['failure'], createdAt: createdAt.toISOString(),
-  }));
+  const rows = await prisma.alert.findMany({ where: { ...where, ...(all ? {} : { acknowledgedAt: null }) }, orderBy: { createdAt: 'desc' }, take: limit });
+  return rows.map(alertView);
+}
+
+const alertView = ({ id, project, repository, failure, createdAt, acknowledgedAt: at, acknowledgedBy: by, acknowledgedWhy: why }: Alert): AlertView => ({
+  id, project, repository, failure: asFailure(failure) as unknown as AlertView['failure'], createdAt: createdAt.toISOString(),
+  acknowledged: at === null ? null : { by: by ?? '', why: why ?? '', at: at.toISOString() },
+});
+
+/** Records who has seen to an alert and tells the pages that show it. A later word changes nothing. @errors FARM_NOT_FOUND */
+export async function acknowledgeAlert(database: Database, id: string, { by, why }: Acknowledgement, now: Date): Promise<AlertView> {
+  const { prisma } = database;
+  await prisma.alert.updateMany({ where: { id, acknowledgedAt: null }, data: { acknowledgedAt: now, acknowledgedBy: by, acknowledgedWhy: why.trim() } });
+  const alert = await prisma.alert.findUnique({ where: { id } }) ?? fail('FARM_NOT_FOUND', 'plan', { thing: `alert ${id}` });
+  if (alert.repository !== null) await tellRepository(database, { url: alert.repository });
+  return alertView(alert);
+}
+
+/** The project of an alert; null where it is of none, or of a repository of several: then it is the whole farm's. */
+export async function projectOfAlert({ prisma }: Pick<Database, 'prisma'>, id: string): Promise<string | null> {
+  const alert = await prisma.alert.findUnique({ where: { id } });
+  if (!alert || alert.project !== null || alert.repository === null) return alert?.project ?? null;
+  const found = await prisma.registration.findMany({ where: { repository: { url: alert.repository } }, select: { project: true }, take: 2 });
+  return found.length === 1 ? found[0]?.project ?? null : null;
+}
+
+/** Tells the open pages of a repository's projects to read again what is announced; by its newest announcement. */
+export async function tellRepository(database: Database, where: { readonly url: string } | { readonly id: string }): Promise<void> {
+  const newest = await database.prisma.trigger.findFirst({ where: { repository: where }, orderBy: { createdAt: 'desc' }, select: { id: true } });
+  if (newest) await tellTrigger(database, newest.id);
 }
 
 /**

@@ -1,5 +1,6 @@
 import { limits } from '../../contract/limits.ts';
 import { fail } from '../../domain/failure.ts';
+import type { GitCredentials } from '../../github-ports.ts';
 import type { BlobStore, Catalogue, Clock, OpenLease, WorkerDoor } from '../../ports.ts';
 import type { Changes } from './changes.ts';
 import type { Database } from './database.ts';
@@ -15,6 +16,8 @@ export interface DoorPorts {
   readonly blobs: BlobStore;
   readonly catalogue: Catalogue;
   readonly clock: Clock;
+  /** Absent where no private repository is cloned. */
+  readonly credentials?: GitCredentials;
 }
 
 /** A wheel before and after repair, and whatever a step leaves beside it. */

@@ -23,6 +23,9 @@ export const ofBuild: ProjectOf = (request, accounts) => accounts.projectOf({ ki
 /** The project of the edit in the address. */
 export const ofEdit: ProjectOf = (request, accounts) => accounts.projectOf({ kind: 'edit', id: param(request, 'id') });
 
+/** The project of the alert in the address; one of several projects is the whole farm's. */
+export const ofAlert: ProjectOf = (request, accounts) => accounts.projectOf({ kind: 'alert', id: param(request, 'id') });
+
 /** The project of the webhook in the address. */
 export const ofHook: ProjectOf = (request, accounts) => accounts.projectOf({ kind: 'hook', id: param(request, 'id') });
 

@@ -1,16 +1,20 @@
 import { Type } from 'typebox';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { AlertView, GithubView, HookByHand, Proposal, ProposalRequest, RegistrationRequest, RegistrationView, TriggerView } from '../../contract/registrations.ts';
+import { Acknowledgement, AlertView, GithubView, HookByHand, Proposal, ProposalRequest, RegistrationRequest, RegistrationView, TriggerView } from '../../contract/registrations.ts';
 import { limits } from '../../contract/limits.ts';
 import { fail } from '../../domain/failure.ts';
 import { normalizeName } from '../../domain/names.ts';
 import { mayAct, type Role } from '../../domain/roles.ts';
 import type { Accounts } from '../../account-ports.ts';
 import type { Github, Registrant, Registrations, Webhooks } from '../../github-ports.ts';
+import { ofAlert } from '../plugins/access.ts';
 import { githubAppRoutes } from './github-app.ts';
 
 const ByProject = Type.Object({ project: Type.String({ maxLength: 214 }) });
 const Newest = Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })), project: Type.Optional(Type.String({ maxLength: 214 })) });
+const AlertQuery = Type.Object({ ...Newest.properties, all: Type.Optional(Type.String({ pattern: '^1$' })) });
+const OneProject = Type.Object({ project: Newest.properties.project });
+const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
 const TokenRequest = Type.Object({ token: Type.String({ minLength: 10, maxLength: 400, pattern: '^[\\w-]+$' }) });
 const shownMax = 200;
 
@@ -54,7 +58,9 @@ export async function registrationRoutes(app: FastifyInstance, { registrations, 
       return reply.code(201).send(made);
     });
 
-  app.get('/api/registrations', { config: { words: { summary: 'What is registered.', answer: Type.Array(RegistrationView) } } }, () => registrations.list());
+  app.get<{ Querystring: { project?: string } }>('/api/registrations',
+    { schema: { querystring: OneProject }, config: { words: { summary: 'What is registered.', answer: Type.Array(RegistrationView) } } },
+    ({ query: { project } }) => registrations.list(project === undefined ? {} : { project: normalizeName(project) }));
 
   app.get<{ Params: { project: string } }>('/api/registrations/:project',
     { schema: { params: ByProject }, config: { words: { summary: 'One registration.', answer: RegistrationView } } },
@@ -71,9 +77,13 @@ export async function registrationRoutes(app: FastifyInstance, { registrations, 
     { schema: { querystring: Newest }, config: { words: { summary: 'Announced releases, newest first.', answer: Type.Array(TriggerView) } } },
     ({ query }) => registrations.triggers(filterOf(query)));
 
-  app.get<{ Querystring: { limit?: string; project?: string } }>('/api/alerts',
-    { schema: { querystring: Newest }, config: { words: { summary: 'What a person must know of, newest first.', answer: Type.Array(AlertView) } } },
-    ({ query }) => registrations.alerts(filterOf(query)));
+  app.get<{ Querystring: { limit?: string; project?: string; all?: string } }>('/api/alerts',
+    { schema: { querystring: AlertQuery }, config: { words: { summary: 'What a person must know of, newest first.', answer: Type.Array(AlertView) } } },
+    ({ query }) => registrations.alerts({ ...filterOf(query), all: query.all !== undefined }));
+
+  app.post<{ Params: { id: string }; Body: Acknowledgement }>('/api/alerts/:id/acknowledge',
+    { schema: { params: ById, body: Acknowledgement }, config: { access: { role: 'maintainer', project: ofAlert }, words: { summary: 'Takes an alert off the pages; what it stopped stays stopped.', answer: AlertView } } },
+    (request) => registrations.acknowledge(request.params.id, request.body));
 
   app.get('/api/github', { config: { words: { summary: 'What the farm has of GitHub.', answer: GithubView } } }, () => githubView());
 

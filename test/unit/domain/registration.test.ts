@@ -39,7 +39,7 @@ describe('the repository of an address', () => {
 describe('the readiness report', () => {
   const ready = {
     name: 'x', hasPyproject: true, hasSetupPy: false, buildBackend: 'hatchling.build', dynamicVersion: false, requiresPython: '>=3.9', hasCibuildwheel: true,
-    unsupported: [], versionTags: 3, tagsRead: 3, moreTags: false, archived: false, sdistUpstream: true,
+    unsupported: [], versionTags: 3, tagsRead: 3, moreTags: false, archived: false, private: false, sdistUpstream: true,
   };
   it('is all good where nothing is missing', () => {
     expect(readinessOf(ready).map(({ level }) => level)).toEqual(['good', 'good', 'good', 'good']);
