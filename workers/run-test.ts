@@ -60,11 +60,16 @@ async function fetchRuntime(scope: Scope<TestSpec>, wheel: string): Promise<{ bo
   const { spec } = scope;
   const options = spec.runner === 'native' ? suiteOptions(spec) : undefined;
   const box = await scope.open(spec.toolImage, 'fetch');
-  await box.put([...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: { file: wheel } }]);
+  // `test-requires = "-r FILE"`: pip's word for a file of the project.
+  const source = options?.requires?.some((word) => /^(-[rc]|--(requirement|constraint))/.test(word)) ? spec.suite?.source : undefined;
+  await box.put([
+    ...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: { file: wheel } },
+    ...(source ? [{ path: inputPath(source.filename), bytes: { file: await scope.lease.input(source) } }] : []),
+  ]);
   const { lock } = await scope.step(box,
     fetchCommand({
       wheel: spec.wheel.filename, interpreterOf: spec.target, cutoff: spec.cutoff, extras: options?.extras ?? [],
-      requirements: options?.requires ?? [],
+      requirements: options?.requires ?? [], ...(source ? { filesIn: source.filename } : {}),
     }), judgeFetch);
   return { box, lock };
 }

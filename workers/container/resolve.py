@@ -1,6 +1,7 @@
 """Step fetch: chooses and downloads wheels for requirements. Has the network, runs no stranger's code.
 
-Order: {requirements: [PEP 508], sdist?: path of an sdist whose build-system.requires are added,
+Order: {requirements: [PEP 508], filesIn?: path of an sdist that has the files which they name by -r,
+  sdist?: path of an sdist whose build-system.requires are added,
   wheel?: path of a wheel whose requirements are added, extras?: [text] of it, local?: [path] of wheels beside the index, constraints?: [PEP 508], tags?: [text, best first], markers?: {PEP 508 environment}, target?: takes tags and
   markers of that target of the image, cutoff: ISO 8601, out: folder, bundle?: tar to write, have?: [filename]}
 Without tags, markers and target those of the running interpreter hold: build requirements run here.
@@ -25,6 +26,7 @@ from pip._vendor.resolvelib.providers import AbstractProvider
 import pyproject
 from common import StepFailure, normal_name, run_step, target_description
 from index import Index
+from requirement_files import expanded
 
 ROUNDS_MAX = 20_000
 LOCK_MAX = 500
@@ -125,6 +127,8 @@ class Target:
         self.constraints = {}
         for text in constraints:
             one = Requirement(text)
+            if not self.holds(one.marker, ""):
+                continue
             name = normal_name(one.name)
             self.constraints[name] = self.constraints.get(name, SpecifierSet()) & one.specifier
 
@@ -298,13 +302,17 @@ def build_interpreter(order):
 
 def main(order):
     description = target_description(order) or build_interpreter(order)
+    texts, constraints = list(order.get("requirements") or []), list(order.get("constraints") or [])
+    if order.get("filesIn"):
+        texts, more = expanded(texts, order["filesIn"])
+        constraints += more
     tags = order.get("tags") or (description or {}).get("tags") or [str(tag) for tag in sys_tags()]
     markers = order.get("markers") or (description or {}).get("markers") or default_environment()
-    target = Target(tags, markers, order.get("cutoff"), order.get("constraints") or [])
+    target = Target(tags, markers, order.get("cutoff"), constraints)
     target_name = order.get("targetName") or order.get("target") or f"{tags[0]} (the build machine)"
     folder = order["out"]
     os.makedirs(folder, exist_ok=True)
-    result, texts = {}, list(order.get("requirements") or [])
+    result = {}
     if order.get("sdist"):
         result["buildSystem"] = pyproject.of_archive(order["sdist"], order.get("subdirectory") or "")
         texts += result["buildSystem"]["requires"]

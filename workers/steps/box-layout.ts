@@ -38,7 +38,7 @@ export const place = {
 /** The scripts that are put under `place.farm`; all of them, because they import one another. */
 export const containerScripts = [
   'common.py', 'compilerlog.py', 'crossfiles.py', 'foreign.py', 'persona.py', 'pyproject.py', 'index.py', 'resolve.py', 'prepare.py',
-  'hooks.py', 'wheelfile.py', 'repair.py', 'audit.py', 'test.py',
+  'hooks.py', 'wheelfile.py', 'repair.py', 'requirement_files.py', 'audit.py', 'test.py',
   'hooks_output.py', 'options.py', 'patches.py', 'project_test.py', 'clone.py', 'library.py', 'cargo.py', 'stableabi.py',
 ] as const;
 export type ContainerScript = (typeof containerScripts)[number];

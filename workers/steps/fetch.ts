@@ -18,6 +18,8 @@ export interface FetchOrder {
   /** Wheels in the box's input folder that stand beside those of the index. */
   readonly local?: readonly string[];
   readonly requirements?: readonly string[];
+  /** An sdist in the box's input folder that has the files which requirements name by `-r`. */
+  readonly filesIn?: string;
   /** A former lock: its projects keep their versions, and its files are not put into the bundle again. */
   readonly lock?: readonly Locked[];
   /** Whose tags and markers hold; null for the build machine's own interpreter (build requirements run there). */
@@ -35,6 +37,7 @@ export function fetchCommand(order: FetchOrder): StepCommand {
     order: {
       ...(order.sdist === undefined ? {} : { sdist: inputPath(order.sdist) }),
       ...(order.subdirectory ? { subdirectory: order.subdirectory } : {}),
+      ...(order.filesIn === undefined ? {} : { filesIn: inputPath(order.filesIn) }),
       ...(order.wheel === undefined ? {} : { wheel: inputPath(order.wheel) }),
       ...(order.interpreterOf === null ? {} : { target: order.interpreterOf }),
       ...(order.buildsFor ? { buildsFor: order.buildsFor } : {}),
