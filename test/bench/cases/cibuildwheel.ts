@@ -45,7 +45,7 @@ async function measured({ short, say }: CaseOptions): Promise<CaseResult> {
     const seen: { theirs: number; first: number; again: number }[] = [];
     const venv = await clientVenv('cibuildwheel-4.3.3', ['cibuildwheel==4.3.3', 'setuptools==80.9.0']);
     const sdist = await fetchSdist(project, version, folder);
-    for (let at = 0; at < (short ? 2 : 4); at += 1) {
+    for (let at = 0; at < (short ? 2 : 3); at += 1) {
       const round = {
         theirs: await theirSeconds(bench, join(venv, 'cibuildwheel'), sdist.file),
         first: await firstSeconds(bench), again: await againSeconds(bench, sdist),
