@@ -117,6 +117,25 @@ function Preview({ preview }: { preview: EditPreview }): ReactElement {
   );
 }
 
+type Request = ReturnType<typeof asked>;
+const buildPollMs = 700;
+
+/** What stock clients and the one build of a patched sdist find wrong with an edit; waits while that build goes on. */
+async function findings(body: Request): Promise<readonly string[]> {
+  let check = await answerOf(client.POST('/api/edits/check', { body }));
+  while (check.sdistBuilt?.state === 'building') {
+    await new Promise((done) => { setTimeout(done, buildPollMs); });
+    check = await answerOf(client.POST('/api/edits/check', { body }));
+  }
+  const { resolution, sdistBuilt } = check;
+  const conflicts = resolution.filter(({ state }) => state === 'conflict').map(({ target, says }) => `${target}: ${says}`);
+  if (sdistBuilt?.state === 'different') {
+    conflicts.push(`A build of the patched sdist says otherwise in ${sdistBuilt.fields.join(', ')}: ${sdistBuilt.why}`);
+  }
+  if (sdistBuilt?.state === 'not built') conflicts.push(`No build shows that the patched sdist carries the edit: ${sdistBuilt.why}`);
+  return conflicts;
+}
+
 function Confirm({ preview, request }: { preview: EditPreview; request: ReturnType<typeof asked> }): ReactElement {
   const session = useSession();
   const [why, setWhy] = useState('');
@@ -124,14 +143,26 @@ function Confirm({ preview, request }: { preview: EditPreview; request: ReturnTy
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refused | null>(null);
   const release = `${preview.project}==${preview.version}`;
+  const [found, setFound] = useState<readonly string[]>([]);
+  const [accepted, setAccepted] = useState(false);
   const alone = preview.secondApproval && preview.approvers.length === 0;
+  const deliver = async (): Promise<void> => {
+    const wrong = accepted ? [] : await findings(request);
+    setFound(accepted ? found : wrong);
+    if (wrong.length > 0) return setBusy(false);
+    const edit = await answerOf(client.POST('/api/edits', {
+      body: {
+        ...request, basis: preview.basis, why, by: session.login ?? 'dashboard', ...(alone ? { selfApproval: typed.trim() } : {}),
+        ...(accepted ? { acceptConflict: true, acceptUnbuilt: true } : {}),
+      },
+    }));
+    return go(pathOf('edits', edit.id));
+  };
   const confirm = (event: FormEvent): void => {
     event.preventDefault();
     setBusy(true);
     setRefused(null);
-    answerOf(client.POST('/api/edits', {
-      body: { ...request, basis: preview.basis, why, by: session.login ?? 'dashboard', ...(alone ? { selfApproval: typed.trim() } : {}) },
-    })).then((edit) => go(pathOf('edits', edit.id)), (error: unknown) => {
+    deliver().catch((error: unknown) => {
       setRefused(error instanceof Refused ? error : null);
       setBusy(false);
       session.reload();
@@ -145,7 +176,12 @@ function Confirm({ preview, request }: { preview: EditPreview; request: ReturnTy
           <label>An added dependency needs an approval of its own, and nobody else may give it. Type {release} to approve it yourself; that is recorded and attested.
             <input required value={typed} spellCheck={false} autoComplete="off" onChange={(event) => setTyped(event.target.value)} /></label>
         ) : preview.secondApproval ? <p className="note">An added dependency needs the yes of another maintainer: {preview.approvers.join(', ')}. The edit waits for it.</p> : null}
-        <button type="submit" className="main" disabled={busy || (alone && typed.trim() !== release)}>{busy ? 'Delivering…' : preview.secondApproval && !alone ? 'Ask for the approval' : `Deliver ${count(preview.files.length, 'file')}`}</button>
+        <button type="submit" className="main" disabled={busy || (alone && typed.trim() !== release)}>{busy ? 'Checking and delivering…' : preview.secondApproval && !alone ? 'Ask for the approval' : `Deliver ${count(preview.files.length, 'file')}`}</button>
+        {found.length > 0 ? (
+          <div role="alert"><p>Nothing was delivered. Stock clients and a build of it say:</p>
+            <ul>{found.map((one) => <li key={one}>{one}</li>)}</ul>
+            <label className="check"><input type="checkbox" required checked={accepted} onChange={(event) => setAccepted(event.target.checked)} /> I have read this; deliver it all the same</label></div>
+        ) : null}
         <Refusal refused={refused} />
       </form>
     </Section>
@@ -166,6 +202,13 @@ export function EditPage({ id }: { id: string }): ReactElement {
   );
 }
 
+/** What the one build of a patched sdist says. */
+function builtWords({ state, target, fields, why }: NonNullable<EditView['sdistBuilt']>): string {
+  if (state === 'equal') return `The patched sdist was built once, for ${target ?? ''}: its METADATA is that of the wheels.`;
+  if (state === 'different') return `A build of the patched sdist for ${target ?? ''} says otherwise in ${fields.join(', ')}: ${why}`;
+  return `No build shows that the patched sdist carries the edit: ${why}`;
+}
+
 function Edited({ edit, reload }: { edit: EditView; reload: () => void }): ReactElement {
   const cancel = (): void => { void answerOf(client.POST('/api/edits/{id}/cancel', { params: { path: { id: edit.id } }, body: { by: 'dashboard' } })).catch(() => undefined); };
   return (
@@ -173,6 +216,7 @@ function Edited({ edit, reload }: { edit: EditView; reload: () => void }): React
       <p className="says"><State state={edit.state} /> <When at={edit.endedAt ?? edit.startedAt} />, asked for by {edit.requestedBy}: <q>{edit.why}</q>
         {['running', 'awaiting-approval'].includes(edit.state) ? <> <button type="button" onClick={cancel}>Cancel</button></> : null}</p>
       {edit.failure ? <Cause failure={edit.failure} /> : null}
+      {edit.sdistBuilt ? <p className={edit.sdistBuilt.state === 'equal' ? 'quiet' : 'note'}>{builtWords(edit.sdistBuilt)}</p> : null}
       {edit.state === 'awaiting-approval' ? <Approve edit={edit} done={reload} /> : null}
       <Section title={edit.state === 'published' ? 'What changed' : 'What changes'}><Difference groups={edit.groups} /></Section>
       <Section title="Approvals">

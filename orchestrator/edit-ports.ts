@@ -1,5 +1,5 @@
 /** The doors of edits, imports, yanks and histories, with their laws. Adapters implement them, composition roots join them. */
-import type { EditApproveRequest, EditBatchPreview, EditBatchRequest, EditPreview, EditPreviewRequest, EditRefuseRequest, EditRequest, EditView } from './contract/edits.ts';
+import type { EditApproveRequest, EditBatchPreview, EditBatchRequest, EditCheck, EditPreview, EditPreviewRequest, EditRefuseRequest, EditRequest, EditView } from './contract/edits.ts';
 import type { HistoryEntry, YankRequest, YankView } from './contract/history.ts';
 import type { BuildView, SourceView } from './contract/api.ts';
 import type { ImportRequest, ImportView } from './contract/imports.ts';
@@ -8,6 +8,7 @@ import type { RespinOrigin } from './domain/edit-statement.ts';
 import type { Failure } from './domain/failure.ts';
 import type { ImportOrigin } from './domain/import-statement.ts';
 import type { Resolution } from './domain/resolution.ts';
+import type { SdistBuild } from './domain/sdist-build.ts';
 import type { FileToPublish, PublishOrder } from './ports.ts';
 
 /** What edits of published metadata do for the API. */
@@ -22,11 +23,16 @@ export interface Edits {
   previewBatch(request: EditPreviewRequest, asker?: string): Promise<EditBatchPreview>;
   /** All edits are recorded in one transaction, then each is delivered. @errors as `start` */
   startBatch(request: EditBatchRequest, asker?: string): Promise<readonly EditView[]>;
-  /** What stock resolvers say of the release with the edit; the edit is then not checked again. @errors as `preview` */
-  check(request: EditPreviewRequest): Promise<readonly Resolution[]>;
+  /**
+   * What stock resolvers say of the release with the edit; the edit is then not checked again. Of a post-release also what
+   * the one build of its patched sdist says: while that goes on the same is asked again.
+   * @errors as `preview`
+   */
+  check(request: EditPreviewRequest): Promise<EditCheck>;
   /**
    * Delivers it, or lets it wait for a second maintainer where it adds a dependency.
-   * @errors as `preview`; FARM_EDIT_CONFLICT, FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL
+   * @errors as `preview`; FARM_EDIT_CONFLICT, FARM_EDIT_STALE, FARM_EDIT_RUNNING, FARM_EDIT_APPROVAL,
+   *   FARM_EDIT_SDIST_DIFFERS, FARM_EDIT_SDIST_UNBUILT
    */
   start(request: EditRequest, asker?: string): Promise<EditView>;
   /** With an edit of a batch, all that wait in it are approved. @errors FARM_EDIT_SAME_PERSON, FARM_EDIT_NOT_WAITING, FARM_NOT_FOUND */
@@ -68,8 +74,11 @@ export interface EditRecords {
   prepare(editId: string): Promise<void>;
   /** The wheels that have no attestation yet. @errors FARM_ENDED */
   toSign(editId: string): Promise<readonly RespinOrigin[]>;
-  /** @errors FARM_EDIT_STALE where the release got other files meanwhile; FARM_ENDED */
-  toPublish(editId: string): Promise<PublishOrder>;
+  /**
+   * What is published of it.
+   * @returns null where somebody has cancelled it @errors FARM_EDIT_STALE where the release got other files meanwhile; FARM_ENDED
+   */
+  toPublish(editId: string): Promise<PublishOrder | null>;
   /** Ends an edit that is running; any other stays as it is. */
   end(editId: string, state: 'published' | 'failed' | 'cancelled', failure?: Failure): Promise<void>;
 }
@@ -110,6 +119,15 @@ export interface LateEdits {
    * @errors FARM_EDIT_LATE, FARM_REQUIRES_DIFFER
    */
   of(order: PublishOrder): Promise<{ readonly origins: readonly RespinOrigin[]; readonly files: readonly FileToPublish[] }>;
+}
+
+/** Has the patched sdist of a post-release built once. Laws: a build of the same bytes is asked for once; what it says is recorded. */
+export interface EditSdistBuilds {
+  /**
+   * How the build is; `building` is asked again. `accepted`: somebody said yes to what it is.
+   * @returns null where the edit has no patched sdist @errors FARM_ENDED, FARM_NOT_FOUND
+   */
+  of(editId: string): Promise<{ readonly filename: string; readonly found: SdistBuild; readonly accepted: boolean } | null>;
 }
 
 /** Judges the staged wheels of an edit by stock resolvers. Laws: what could not be asked is recorded as not done, never as good. */

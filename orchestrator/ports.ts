@@ -3,7 +3,7 @@ import type {
   AttemptView, BuildRequest, BuildView, BuildWait, CellInputs, ImageView, PlanView, SourceView,
 } from './contract/api.ts';
 import type { CellLimits } from './contract/limits.ts';
-import type { ReleaseOrder } from './contract/messages.ts';
+import type { EditOrder, ReleaseOrder } from './contract/messages.ts';
 import type {
   LastWords, LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
 } from './contract/worker.ts';
@@ -95,7 +95,7 @@ export interface Workflows {
   startTrigger(triggerId: string): Promise<void>;
   cancelRelease(buildId: string): Promise<void>;
   cancelSdist(sourceId: string): Promise<void>;
-  startEdit(editId: string): Promise<void>;
+  startEdit(order: EditOrder): Promise<void>;
   cancelEdit(editId: string): Promise<void>;
   startImport(importId: string): Promise<void>;
   cancelImport(importId: string): Promise<void>;

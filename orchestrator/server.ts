@@ -90,7 +90,7 @@ const builds = prismaBuilds(ports);
 const hub = githubParts(config, ports, upstream, github);
 const edits = prismaEdits({
   database, blobs, workflows, upstream, clock, records: prismaEditRecords({ database, blobs }),
-  builder: ports.builder, index: ports.index,
+  builder: ports.builder, index: ports.index, builds: { catalogue, sdistPool: config.sdistPool },
 }, (staged, bytes) => judgeStaged({
   database, blobs, upstream, cacheFolder: config.cacheFolder, env: process.env, index: ports.index,
 }, staged, bytes));

@@ -11,6 +11,7 @@ import { folderBlobs } from './adapters/blobs-fs.ts';
 import { prismaBuilds, type BuildPorts } from './adapters/builds.ts';
 import { prismaSources } from './adapters/builds-sources.ts';
 import { fileCatalogue } from './adapters/catalogue-file.ts';
+import { editSdistBuilds } from './adapters/edits-sdist-build.ts';
 import { wheelDescriber } from './adapters/describer.ts';
 import { gitRemote } from './adapters/git-remote.ts';
 import { githubOf, registeredCredentials } from './adapters/github-parts.ts';
@@ -82,6 +83,7 @@ const worker = await Worker.create({
     ...triggerActivities({ triggers }),
     ...editActivities({
       ...shared, edits: prismaEditRecords({ database, blobs }),
+      sdists: editSdistBuilds({ database, blobs, workflows, catalogue, sdistPool: config.sdistPool }),
       checks: uvChecks({ database, blobs, upstream, cacheFolder: config.cacheFolder, env: process.env, index: `${config.url}/simple/` }),
     }),
     ...importActivities({

@@ -1,15 +1,20 @@
-/** Activity `sdist`: makes the sdist of a folder or a clone, with the project's own backend, in a sealed box. */
+/**
+ * Activity `sdist`: makes the sdist of a folder or a clone, with the project's own backend, in a sealed box. Of a patched
+ * sdist it builds the wheel, whose METADATA is compared.
+ */
 import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
-import type { GitSpec, SdistOutcome, SdistSpec } from '../orchestrator/contract/worker.ts';
+import type { BuildSpec, GitSpec, SdistOutcome, SdistSpec } from '../orchestrator/contract/worker.ts';
 import { delivered } from './delivery.ts';
 import { digestOf } from './input-cache.ts';
-import { environmentOf, prepareSealed } from './requirements.ts';
+import { environmentOf, optionsOf, prepareSealed } from './requirements.ts';
 import type { GivenSource } from './requirements.ts';
 import { inLease } from './scope.ts';
 import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
 import { place } from './steps/box-layout.ts';
+import { buildCommand, judgeBuild } from './steps/build.ts';
 import { cloneCommand, judgeClone } from './steps/clone.ts';
+import { withoutCommands } from './steps/hook-order.ts';
 import { judgeSdist, sdistCommand } from './steps/sdist.ts';
 
 type Order = { readonly sourceId: string };
@@ -32,6 +37,7 @@ export function runSdist(ports: WorkerPorts, delivery: Delivery, { sourceId }: O
 
 async function sdistInScope(scope: Scope<SdistSpec>): Promise<SdistOutcome> {
   const { spec } = scope;
+  if (spec.wheel && spec.source) return builtOnce(scope, { ...spec, kind: 'build', source: spec.source, ...spec.wheel });
   const cloned = spec.git ? await clone(scope, spec.git) : null;
   prepareSealed(scope, spec.image);
   const { box, buildSystem, options } = await environmentOf(scope, null, cloned?.source);
@@ -43,6 +49,23 @@ async function sdistInScope(scope: Scope<SdistSpec>): Promise<SdistOutcome> {
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);
   return { kind: 'sdist', state: 'succeeded', sdist: { sha256, filename: sdist, bytes }, ...(cloned ? { git: cloned.git } : {}) };
+}
+
+/** The wheel as its back end makes it: it is not published, so nothing is repaired. */
+async function builtOnce(scope: Scope<SdistSpec>, spec: BuildSpec): Promise<SdistOutcome> {
+  const { target, project, version, sourceDateEpoch } = spec;
+  const cell: Scope<BuildSpec> = { ...scope, spec };
+  prepareSealed(cell, spec.image);
+  const { box, buildSystem } = await environmentOf(cell, target);
+  const built = await cell.step(box, buildCommand({
+    buildSystem, target, sourceDateEpoch, project, version, msMax: spec.limits.stepMsMax,
+    options: withoutCommands(optionsOf(spec)),
+  }), judgeBuild);
+  const file = join(scope.folder, 'wheel');
+  await box.take(`${place.out}/${built.wheel}`, file, limits.wheelBytesMax);
+  const { sha256, bytes } = await digestOf(file);
+  await scope.output(file, sha256, bytes);
+  return { kind: 'sdist', state: 'succeeded', sdist: { sha256, filename: built.wheel, bytes } };
 }
 
 type Cloned = { readonly source: GivenSource; readonly git: NonNullable<Extract<SdistOutcome, { state: 'succeeded' }>['git']> };

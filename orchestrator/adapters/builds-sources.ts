@@ -108,7 +108,9 @@ async function addGit(ports: SourcePorts, text: string): Promise<Source> {
 }
 
 /** Where Temporal does not answer now the sweeper starts the workflow later. */
-export async function startMaking({ workflows }: Pick<SourcePorts, 'workflows'>, id: string): Promise<void> {
+export async function startMaking(
+  { workflows }: { readonly workflows: Pick<Workflows, 'startSdist'> }, id: string,
+): Promise<void> {
   await workflows.startSdist(id).catch(() => undefined);
 }
 

@@ -44,9 +44,9 @@ export async function recordBatch(ports: EditsPorts, request: EditBatchRequest, 
     const { draft, ...made } = await drafted(ports, { ...request, what });
     const approvers = await approversOf(ports, { ...made, draft }, asker);
     const approvals = approvalsOf(request, { ...made, draft }, { at: now.toISOString(), approvers, typedFor: request.what });
-    const { why, by, acceptConflict = false } = request;
+    const { why, by, acceptConflict = false, acceptUnbuilt = false } = request;
     const { groups, secondApproval } = draft;
-    wanted.push({ ...made, draft: { groups, secondApproval }, approvals, person: personOf(asker), now, batchId, request: { why, by, basis, acceptConflict } });
+    wanted.push({ ...made, draft: { groups, secondApproval }, approvals, person: personOf(asker), now, batchId, request: { why, by, basis, acceptConflict, acceptUnbuilt } });
   }
   if (wanted.length === 0) fail('FARM_EDIT_NOTHING', 'publish', { what: 'every release says it already' });
   return ports.database.prisma.$transaction(async (tx) => {

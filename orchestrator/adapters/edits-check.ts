@@ -1,19 +1,24 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
-import type { EditPreviewRequest } from '../contract/edits.ts';
+import type { EditCheck, EditPreviewRequest } from '../contract/edits.ts';
 import type { Resolution } from '../domain/resolution.ts';
+import type { SdistBuild } from '../domain/sdist-build.ts';
 import type { BlobStore } from '../ports.ts';
 import { fileSource } from './archive/byte-source.ts';
 import { readVirtual } from './archive/respin.ts';
 import { composedBlobs } from './blobs-composed.ts';
 import { drafted, type Drafted, type EditsPorts } from './edits-request.ts';
+import { sdistBuildOf, type SdistToBuild } from './edits-sdist-build.ts';
+import { keepSdist } from './edits-sdist.ts';
 import type { StagedEdit } from './resolver/check-edit.ts';
 
 /** Lets resolvers judge an edit that is in memory only, and remembers the answer until it is started. */
 export interface PreviewChecks {
-  check(request: EditPreviewRequest): Promise<readonly Resolution[]>;
+  check(request: EditPreviewRequest): Promise<EditCheck>;
   /** What was answered for this very edit of these very files; null where nobody asked. */
   known(made: Drafted): readonly Resolution[] | null;
+  /** How the build of its patched sdist is by now; null where it has none, or nobody asked. */
+  knownBuild(made: Drafted): Promise<SdistBuild | null>;
 }
 
 /** Judges a staged release; `blobs` has its wheels and METADATA, and every published file. */
@@ -21,16 +26,26 @@ export type Judge = (staged: StagedEdit, blobs: Pick<BlobStore, 'size' | 'stream
 
 const keptMax = 200;
 
+/** Kept of a check: the resolvers' answer, and the patched sdist as it lies in the blob store. */
+interface Kept { readonly resolution: readonly Resolution[]; readonly sdist: SdistToBuild['sdist'] | null }
+
 /** Checks of previews; answers are kept in this process only: an edit without one is checked before it is published. */
 export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
-  const kept = new Map<string, readonly Resolution[]>();
+  const kept = new Map<string, Kept>();
+  const buildOf = (made: Drafted, { sdist }: Kept): Promise<SdistBuild | null> => (sdist === null || !ports.builds
+    ? Promise.resolve(null) : sdistBuildOf({ ...ports, ...ports.builds }, toBuild(made, sdist)));
   return {
-    known: (made) => kept.get(keyOf(made)) ?? null,
+    known: (made) => kept.get(keyOf(made))?.resolution ?? null,
+    async knownBuild(made) {
+      const known = kept.get(keyOf(made));
+      return known ? buildOf(made, known) : null;
+    },
     async check(request) {
       const made = await drafted(ports, request);
       const key = keyOf(made);
       const known = kept.get(key);
-      if (known) return known;
+      if (known) return { resolution: [...known.resolution], sdistBuilt: asView(await buildOf(made, known)) };
+      const sdist = await keepSdist(ports.blobs, made.draft.sdist);
       const { project, version } = made.source;
       const answer = await judge({
         project, version, toVersion: made.toVersion, startedAt: ports.clock.now(), groups: made.draft.groups,
@@ -41,11 +56,22 @@ export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
       }, inMemory(ports, made));
       const oldest = kept.keys().next();
       if (kept.size >= keptMax && !oldest.done) kept.delete(oldest.value);
-      kept.set(key, answer);
-      return answer;
+      const fresh: Kept = {
+        resolution: answer,
+        sdist: sdist && { filename: sdist.sdistFilename, sha256: sdist.sdistSha256, bytes: Number(sdist.sdistBytes) },
+      };
+      kept.set(key, fresh);
+      return { resolution: [...answer], sdistBuilt: asView(await buildOf(made, fresh)) };
     },
   };
 }
+
+const asView = (build: SdistBuild | null): EditCheck['sdistBuilt'] => (build === null ? null : { ...build, fields: [...build.fields] });
+
+const toBuild = ({ source: { project, version }, draft }: Drafted, sdist: SdistToBuild['sdist']): SdistToBuild => ({
+  project, version, sdist,
+  wheels: draft.wheels.map(({ wheel }) => ({ filename: wheel.filename, metadata: async () => wheel.metadata })),
+});
 
 const keyOf = ({ source, operations, toVersion }: Drafted): string =>
   createHash('sha256').update(JSON.stringify([source.project, source.version, source.basis, operations, toVersion])).digest('hex');

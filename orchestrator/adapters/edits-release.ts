@@ -30,13 +30,37 @@ export interface EditedSource {
 export async function findRelease(tx: Tx, what: string): Promise<EditedSource> {
   const { name, version } = parseWhat(what);
   if (version === null) return fail('FARM_WHAT_UNCLEAR', 'publish', { what });
-  const versions = await tx.file.groupBy({ by: ['version'], where: { project: name } });
-  const found = versions.find((one) => {
+  const rows = await filesOf(tx, name);
+  const found = rows.find((one) => {
     const parsed = parseVersion(one.version);
     return parsed.ok && compareVersions(parsed.value, version) === 0;
   });
   if (!found) return fail('FARM_EDIT_RELEASE', 'publish', { project: name, version: version.text, why: 'it was not published here' });
-  return readRelease(tx, name, found.version);
+  return readFiles(tx, name, standOf(rows, { project: name, version: found.version }));
+}
+
+const filesOf = (tx: Tx, project: string): Promise<File[]> => tx.file.findMany({ where: { project }, orderBy: { filename: 'asc' } });
+
+/** How a release stands, by its files alone. */
+type Stand = Pick<EditedSource, 'version' | 'basis' | 'buildTag' | 'nextPost'>
+  & { readonly rows: readonly File[]; readonly files: readonly File[]; readonly current: readonly File[] };
+
+function standOf(
+  rows: readonly File[], { project, version, without }: { project: string; version: string; without?: string | undefined },
+): Stand {
+  const files = rows.filter((file) => file.version === version && (without === undefined || file.editId !== without));
+  const current = currentWheels(files.filter(({ kind }) => kind === 'wheel'));
+  if (current.length === 0) fail('FARM_EDIT_RELEASE', 'publish', { project, version, why: 'it has none that are not yanked' });
+  const buildTag = nextBuildTag(files.map(({ filename }) => filename));
+  return {
+    version, rows, files, current, buildTag, nextPost: nextPost(version, rows.map((file) => file.version)),
+    basis: createHash('sha256').update(basisText(current, buildTag)).digest('hex'),
+  };
+}
+
+/** What an edit of the release is made for, as it stands now: one question. @errors FARM_EDIT_RELEASE */
+export async function standOfRelease(tx: Tx, project: string, version: string): Promise<Pick<Stand, 'basis' | 'buildTag' | 'nextPost'>> {
+  return standOf(await filesOf(tx, project), { project, version });
 }
 
 /**
@@ -45,27 +69,26 @@ export async function findRelease(tx: Tx, what: string): Promise<EditedSource> {
  * @errors FARM_EDIT_RELEASE
  */
 export async function readRelease(tx: Tx, project: string, version: string, without?: string): Promise<EditedSource> {
-  const rows = await tx.file.findMany({ where: { project }, orderBy: { filename: 'asc' } });
-  const files = rows.filter((file) => file.version === version && (without === undefined || file.editId !== without));
-  const current = currentWheels(files.filter(({ kind }) => kind === 'wheel'));
-  if (current.length === 0) fail('FARM_EDIT_RELEASE', 'publish', { project, version, why: 'it has none that are not yanked' });
+  return readFiles(tx, project, standOf(await filesOf(tx, project), { project, version, without }));
+}
+
+async function readFiles(tx: Tx, project: string, { rows, files, current, ...stand }: Stand): Promise<EditedSource> {
+  const { version } = stand;
   const sdist = files.find(({ kind, yanked }) => kind === 'sdist' && yanked === null);
-  const row = await tx.project.findUnique({ where: { name: project } });
-  const buildTag = nextBuildTag(files.map(({ filename }) => filename));
+  const [row, wheels] = await Promise.all([tx.project.findUnique({ where: { name: project } }), withBases(tx, current, files)]);
   return {
-    project, version, displayName: row?.displayName ?? project, buildTag,
-    wheels: await withBases(tx, current, files),
+    ...stand, project, wheels, displayName: row?.displayName ?? project,
     sdist: sdist ? { filename: sdist.filename, sha256: sdist.sha256 } : null,
-    basis: createHash('sha256').update(basisText(current, buildTag)).digest('hex'),
-    nextPost: nextPost(version, rows.map((file) => file.version)),
     otherVersions: [...new Set(rows.filter((file) => file.version !== version && file.yanked === null).map((file) => file.version))],
   };
 }
 
 async function withBases(tx: Tx, current: readonly File[], files: readonly File[]): Promise<EditedSource['wheels']> {
-  const made = await tx.editWheel.findMany({ where: { sha256: { in: current.map(({ sha256 }) => sha256) } } });
+  // Nothing that no edit has made is made of another file.
+  const edited = current.filter(({ editId }) => editId !== null);
+  const made = edited.length === 0 ? [] : await tx.editWheel.findMany({ where: { sha256: { in: edited.map(({ sha256 }) => sha256) } } });
   // The base of a post-release is of another version: such a wheel is its own base, written whole when it is edited.
-  const ofPost = new Set((await tx.edit.findMany({
+  const ofPost = new Set((made.length === 0 ? [] : await tx.edit.findMany({
     where: { id: { in: made.map(({ editId }) => editId) }, mode: 'post' }, select: { id: true },
   })).map(({ id }) => id));
   const bases = new Map(made.flatMap(({ sha256, baseSha256, editId }) => (ofPost.has(editId) ? [] : [[sha256, baseSha256] as const])));

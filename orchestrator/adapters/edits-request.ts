@@ -14,7 +14,8 @@ import type { EditRecords } from '../edit-ports.ts';
 import type { BlobStore, Clock, Upstream, Workflows } from '../ports.ts';
 import { draftEdit, refuse, type Draft } from './edits-draft.ts';
 import { otherMaintainers, personOf } from './edits-approval.ts';
-import { findRelease, readRelease, type EditedSource } from './edits-release.ts';
+import type { SdistBuildPorts } from './edits-sdist-build.ts';
+import { findRelease, standOfRelease, type EditedSource } from './edits-release.ts';
 import { Prisma } from './prisma/client/client.ts';
 import type { keepWheels } from './prisma/edit-records.ts';
 import { asJson, type Database, type Tx } from './prisma/database.ts';
@@ -30,6 +31,8 @@ export interface EditsPorts {
   /** `wheelfarm 0.1.0`, attested with every edit. */
   readonly builder: string;
   readonly index: string;
+  /** Builds the patched sdist of a post-release; absent where nothing is built. */
+  readonly builds?: Pick<SdistBuildPorts, 'catalogue' | 'sdistPool'>;
 }
 
 const dayMs = 86_400_000;
@@ -101,7 +104,7 @@ export function previewOf({ source, draft, operations, toVersion }: Drafted, { a
 function sdistRemarks({ sdist }: Draft): string[] {
   if (sdist === null) return [];
   return [sdist.failure?.message ?? `${sdist.patched?.filename ?? ''} is published with the wheels: PKG-INFO and the [project] table of `
-    + 'pyproject.toml say the edit and the version, everything else is as it was; no build back end was asked'];
+    + 'pyproject.toml say the edit and the version, everything else is as it was; it is built once, and the METADATA compared'];
 }
 
 /** How long the release has been on the upstream index; null where it is not there, or upstream does not say. */
@@ -138,14 +141,14 @@ export function approvalsOf(
 /** An edit that somebody said yes to. */
 export interface NewEdit extends Omit<Drafted, 'draft'> {
   readonly draft: Pick<Draft, 'groups' | 'secondApproval'>;
-  readonly request: Pick<EditRequest, 'basis' | 'why' | 'by' | 'acceptConflict'>;
+  readonly request: Pick<EditRequest, 'basis' | 'why' | 'by' | 'acceptConflict' | 'acceptUnbuilt'>;
   readonly approvals: readonly EditApproval[];
   /** Who asked, as `personOf` says it. */
   readonly person: string;
   readonly now: Date;
   readonly batchId?: string;
-  /** Its id and its wheels, where they were made and kept before it was recorded; their members have the time `now`. */
-  readonly made?: { readonly id: string; readonly wheels: Awaited<ReturnType<typeof keepWheels>> };
+  /** Its id and its wheels, where they were made before it was recorded and are being kept; their members have the time `now`. */
+  readonly made?: { readonly id: string; readonly wheels: ReturnType<typeof keepWheels> };
   /** What resolvers said of it already; null where nobody asked. */
   readonly resolution?: readonly Resolution[] | null;
 }
@@ -174,7 +177,7 @@ export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdi
   await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`edit ${project} ${version}`}, 0))`;
   await refuseOpenEdit(tx, project, version);
   await refuseRebuild(tx, project, version);
-  const { basis, buildTag, nextPost } = await readRelease(tx, project, version);
+  const { basis, buildTag, nextPost } = await standOfRelease(tx, project, version);
   const postTaken = wanted.toVersion !== null && (nextPost !== wanted.toVersion
     || await tx.edit.findFirst({ where: { project, toVersion: wanted.toVersion, state: { in: openStates } } }) !== null);
   if (basis !== request.basis || postTaken) fail('FARM_EDIT_STALE', 'publish', { project, version });
@@ -184,10 +187,11 @@ export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdi
       state: waits ? 'awaiting-approval' : 'running', requesterId: wanted.person, id: wanted.made?.id ?? randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
       requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag: wanted.toVersion === null ? buildTag : 0, builder,
       basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
-      acceptedConflict: request.acceptConflict ?? false, ...(wanted.resolution ? { resolution: asJson(wanted.resolution) } : {}),
+      acceptedConflict: request.acceptConflict ?? false, acceptedUnbuilt: request.acceptUnbuilt ?? false,
+      ...(wanted.resolution ? { resolution: asJson(wanted.resolution) } : {}),
       ...(wanted.made ? { preparedAt: wanted.now } : {}),
     },
   });
-  if (wanted.made) await tx.editWheel.createMany({ data: wanted.made.wheels });
+  if (wanted.made) await tx.editWheel.createMany({ data: await wanted.made.wheels });
   return edit.id;
 }

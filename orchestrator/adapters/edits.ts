@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { EditView } from '../contract/edits.ts';
-import { editWorkflowId } from '../contract/messages.ts';
+import { editWorkflowId, type EditOrder } from '../contract/messages.ts';
 import { fail, failure } from '../domain/failure.ts';
+import { sdistBuildFault, type SdistBuild } from '../domain/sdist-build.ts';
 import type { Edits } from '../edit-ports.ts';
 import { previewChecks, type Judge } from './edits-check.ts';
 import { previewBatch, recordBatch } from './edits-batch.ts';
@@ -34,14 +35,25 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
       if (conflicts[0] && request.acceptConflict !== true) {
         fail('FARM_EDIT_CONFLICT', 'publish', { targets: conflicts.map(({ target }) => target).join(', '), why: conflicts[0].says });
       }
+      const build = await checks.knownBuild(made);
+      const fault = build && sdistBuildFault(made.draft.sdist?.patched?.filename ?? '', build);
+      const accepted = build?.state === 'different' ? request.acceptConflict : request.acceptUnbuilt;
+      if (fault && accepted !== true) fail(fault.code, 'publish', fault.words);
       const approvals = approvalsOf(request, made, { at: now.toISOString(), approvers: await approversOf(ports, made, asker) });
       // It was made just now: the workflow need not make it again. One that waits is made when it goes on, and an sdist takes too long to write here.
       const id = randomUUID();
-      const later = waitsFor(made.draft, approvals) || (made.draft.sdist !== null && made.draft.sdist.patched !== null);
-      const ready = later ? {} : { made: { id, wheels: await keepWheels(ports.blobs, id, made.draft) } };
-      const wanted = { ...ready, ...made, request, approvals, now, person: personOf(asker), resolution: resolution?.length ? resolution : null };
+      const waits = waitsFor(made.draft, approvals);
+      const later = waits || (made.draft.sdist !== null && made.draft.sdist.patched !== null);
+      const kept = later ? null : keepWheels(ports.blobs, id, made.draft);
+      // What is wrong with it is told by the transaction, which waits for it; a refusal before that leaves blobs for collection.
+      kept?.catch(() => undefined);
+      const judged = resolution !== null && resolution.length > 0;
+      const wanted = {
+        ...kept === null ? {} : { made: { id, wheels: kept } }, ...made, request, approvals, now, person: personOf(asker),
+        resolution: judged ? resolution : null,
+      };
       const recorded = await prisma.$transaction((tx) => recordEdit(tx, ports, wanted));
-      await startRunning(ports, [recorded]);
+      if (!waits) await startWorkflow(ports, { editId: recorded, ...judged && kept !== null ? { judged } : {} });
       return view(ports, recorded);
     },
     async approve(id, request, asker) {
@@ -78,17 +90,17 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
 /** Starts the edits that wait for nobody. */
 async function startRunning(ports: EditsPorts, ids: readonly string[]): Promise<void> {
   const rows = await ports.database.prisma.edit.findMany({ where: { id: { in: [...ids] }, state: 'running' }, select: { id: true } });
-  for (const { id } of rows) await startWorkflow(ports, id);
+  for (const { id } of rows) await startWorkflow(ports, { editId: id });
 }
 
 /** Where Temporal does not answer, the row stays and the sweeper tries again. */
-async function startWorkflow({ database: { prisma }, workflows }: EditsPorts, id: string): Promise<void> {
+async function startWorkflow({ database: { prisma }, workflows }: EditsPorts, order: EditOrder): Promise<void> {
   try {
-    await workflows.startEdit(id);
+    await workflows.startEdit(order);
   } catch {
     return;
   }
-  await prisma.edit.updateMany({ where: { id, workflowStartedAt: null }, data: { workflowStartedAt: new Date() } });
+  await prisma.edit.updateMany({ where: { id: order.editId, workflowStartedAt: null }, data: { workflowStartedAt: new Date() } });
 }
 
 async function sweep(ports: EditsPorts): Promise<void> {
@@ -96,10 +108,10 @@ async function sweep(ports: EditsPorts): Promise<void> {
   const before = new Date(clock.now().getTime() - settleMs);
   const edits = await prisma.edit.findMany({ where: { state: 'running' }, orderBy: { startedAt: 'asc' }, take: rowsAtOnce });
   for (const { id, workflowStartedAt } of edits) {
-    if (!workflowStartedAt) await startWorkflow(ports, id);
+    if (!workflowStartedAt) await startWorkflow(ports, { editId: id });
     else if (workflowStartedAt < before && !await workflows.isOpen(editWorkflowId(id))) {
       // A server that lost its state takes the id again; one that knows it as closed does not.
-      await startWorkflow(ports, id);
+      await startWorkflow(ports, { editId: id });
       if (await workflows.isOpen(editWorkflowId(id))) continue;
       await records.end(id, 'failed', failure('FARM_INTERNAL', 'publish', { why: 'the workflow ended without a result' }));
     }
@@ -115,6 +127,7 @@ async function viewOf({ index, database }: EditsPorts, row: Edit & { readonly wh
   const { id, project, version, mode, buildTag, state, why, requestedBy } = row;
   return {
     id, project, version, mode, buildTag, state, why, requestedBy, index, toVersion: row.toVersion, acceptedConflict: row.acceptedConflict,
+    acceptedUnbuilt: row.acceptedUnbuilt, sdistBuilt: row.sdistBuilt as (SdistBuild & { fields: string[] }) | null,
     resolution: (row.resolution ?? []) as EditView['resolution'], undoes: row.undoes, batchId: row.batchId,
     approvers: row.state === 'awaiting-approval' ? await otherMaintainers(database.prisma, project, row.requesterId) : [],
     approvals: row.approvals as unknown as EditView['approvals'], groups: row.groups as unknown as EditView['groups'],

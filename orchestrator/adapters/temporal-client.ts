@@ -33,7 +33,7 @@ export function temporalWorkflows(address: string, sdistPool: string): Workflows
     startRelease: (order) => start('release', releaseWorkflowId(order.buildId), order),
     startSdist: (sourceId) => start('sdist', sdistWorkflowId(sourceId), { sourceId, pool: sdistPool }),
     startTrigger: (triggerId) => start('trigger', triggerWorkflowId(triggerId), { triggerId }),
-    startEdit: (editId) => start('edit', editWorkflowId(editId), { editId }),
+    startEdit: (order) => start('edit', editWorkflowId(order.editId), order),
     cancelEdit: (editId) => cancel(editWorkflowId(editId)),
     startImport: (importId) => start('importRelease', importWorkflowId(importId), { importId }),
     cancelImport: (importId) => cancel(importWorkflowId(importId)),

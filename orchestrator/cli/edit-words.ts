@@ -80,15 +80,26 @@ export function editedLines(edit: EditView): string[] {
 }
 
 /** What stock resolvers and installers say of the release with the edit. */
-export function resolutionLines({ resolution }: EditCheck): string[] {
+export function resolutionLines({ resolution, sdistBuilt }: EditCheck): string[] {
   const of = (state: string) => resolution.filter((one) => one.state === state);
   const undone = of('not done');
   return [
     `Checked by stock clients: ${of('resolved').length} of ${resolution.length} resolutions and installations hold.`,
+    ...buildLines(sdistBuilt),
     ...of('conflict').map(({ target, says }) => `  conflict: ${target}: ${says}`),
     ...undone.slice(0, 3).map(({ target, says }) => `  not done: ${target}: ${says}`),
     ...(undone.length > 3 ? [`  and ${undone.length - 3} more that were not done`] : []),
   ].map(printable);
+}
+
+/** What the one build of a patched sdist says. */
+function buildLines(build: EditCheck['sdistBuilt']): string[] {
+  if (build === null) return [];
+  if (build.state === 'equal') return [`The patched sdist was built once, for ${build.target ?? ''}: its METADATA is that of the wheels.`];
+  if (build.state === 'different') {
+    return [`  conflict: the patched sdist was built for ${build.target ?? ''}, and its METADATA differs in ${build.fields.join(', ')}: ${build.why}`];
+  }
+  return [`  not done: no build shows that the patched sdist carries the edit: ${build.why}`];
 }
 
 function verifyLines(file: EditView['files'][number], base: string): string[] {

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { EditBatchPreview, EditCheck, EditPreview, EditPreviewRequest, EditView } from '../contract/edits.ts';
 import { FarmError, failure, type Failure } from '../domain/failure.ts';
+import { sdistBuildFault, type SdistBuild } from '../domain/sdist-build.ts';
 import { clientOf, type ApiClient } from './api-client.ts';
 import { readArguments, wrongUse } from './arguments.ts';
 import type { Command, Context } from './command.ts';
@@ -27,7 +28,10 @@ export const command: Command = {
     '                             other indexes: wheels, and the sdist where its own values can carry the edit',
     '  --approve-added NAME==VERSION  approves an added dependency yourself, where the project has no other maintainer;',
     '                             recorded as such. Where it has one, the edit waits for them (exit status 3)',
-    '  --accept-conflict          delivers it although stock resolvers refuse the release with it',
+    '  --accept-conflict          delivers it although stock resolvers refuse the release with it, or a build of the',
+    '                             patched sdist says otherwise in the fields that are named',
+    '  --accept-unbuilt           with --yes: delivers a patched sdist that could not be built, so that nothing shows',
+    '                             that it carries the edit',
     '  --preview                  shows what would be, and ends',
     '  --yes                      does not ask',
     '  --json                     the last line is the edit as one object',
@@ -66,20 +70,47 @@ const approved = (client: ApiClient, { by, approveAdded }: Asked, id: string): P
 async function startOne(context: Context, client: ApiClient, asked: Asked): Promise<EditView[]> {
   const preview = await client.post<EditPreview>('/edits/preview', asked.request);
   context.out.write(`${previewLines(preview).join('\n')}\n`);
-  const check = await client.post<EditCheck>('/edits/check', asked.request);
+  const check = await checked(context, client, asked.request);
   context.out.write(`${resolutionLines(check).join('\n')}\n`);
-  const conflict = check.resolution.find(({ state }) => state === 'conflict');
-  if (conflict && !asked.acceptConflict && !asked.previewOnly) {
-    const targets = check.resolution.flatMap(({ state, target }) => (state === 'conflict' ? [target] : [])).join(', ');
-    throw new FarmError(failure('FARM_EDIT_CONFLICT', 'publish', { targets, why: conflict.says }));
-  }
   if (asked.previewOnly) return [];
+  const wrong = faultIn(check, preview.sdist?.filename ?? '', asked);
+  if (wrong !== null) throw new FarmError(wrong);
   const { secondApproval, approvers } = preview;
   const selfApproval = await confirmed(context, { secondApproval, approvers, typed: `${preview.project}==${preview.version}` }, asked);
   const { basis } = preview;
   return [await client.post<EditView>('/edits', {
-    ...asked.request, basis, why: asked.why, by: asked.by, acceptConflict: asked.acceptConflict, ...(selfApproval === null ? {} : { selfApproval }),
+    ...asked.request, basis, why: asked.why, by: asked.by, acceptConflict: asked.acceptConflict,
+    // Whoever was asked has read that nothing was built, and said yes.
+    acceptUnbuilt: asked.acceptUnbuilt || !asked.yes, ...(selfApproval === null ? {} : { selfApproval }),
   })];
+}
+
+/** Stock clients judge it; of a post-release the patched sdist is built once, which is waited for. */
+async function checked(context: Context, client: ApiClient, request: EditPreviewRequest): Promise<EditCheck> {
+  let check = await client.post<EditCheck>('/edits/check', request);
+  if (check.sdistBuilt?.state === 'building') {
+    context.err.write(`The patched sdist is being built once, for ${check.sdistBuilt.target ?? ''}…\n`);
+  }
+  while (check.sdistBuilt?.state === 'building') {
+    await sleep(buildPollMs);
+    check = await client.post<EditCheck>('/edits/check', request);
+  }
+  return check;
+}
+
+const buildPollMs = 500;
+
+/** What has to be accepted by name and was not; null where the question for a yes is enough. */
+function faultIn({ resolution, sdistBuilt }: EditCheck, file: string, asked: Asked): Failure | null {
+  const conflicts = resolution.filter(({ state }) => state === 'conflict');
+  if (conflicts[0] && !asked.acceptConflict) {
+    const targets = conflicts.map(({ target }) => target).join(', ');
+    return failure('FARM_EDIT_CONFLICT', 'publish', { targets, why: conflicts[0].says });
+  }
+  const fault = sdistBuilt === null ? null : sdistBuildFault(file, sdistBuilt as SdistBuild);
+  if (fault === null) return null;
+  const accepted = fault.code === 'FARM_EDIT_SDIST_DIFFERS' ? asked.acceptConflict : asked.acceptUnbuilt || !asked.yes;
+  return accepted ? null : failure(fault.code, 'publish', fault.words);
 }
 
 /** The same for every release of a selector. @errors the refusal of the first release that cannot be edited so */
@@ -94,7 +125,7 @@ async function startSeveral(context: Context, client: ApiClient, asked: Asked): 
   const selfApproval = await confirmed(context, { secondApproval: adding.length > 0, approvers, typed: preview.selector }, asked);
   return client.post<EditView[]>('/edit-batches', {
     ...asked.request, bases: Object.fromEntries(preview.releases.map(({ version, basis }) => [version, basis])), why: asked.why, by: asked.by,
-    acceptConflict: asked.acceptConflict, ...(selfApproval === null ? {} : { selfApproval }),
+    acceptConflict: asked.acceptConflict, acceptUnbuilt: asked.acceptUnbuilt, ...(selfApproval === null ? {} : { selfApproval }),
   });
 }
 
@@ -110,6 +141,7 @@ interface Asked {
   readonly approve: string | null;
   readonly refuse: string | null;
   readonly acceptConflict: boolean;
+  readonly acceptUnbuilt: boolean;
   readonly yes: boolean;
   readonly json: boolean;
 }
@@ -119,7 +151,7 @@ function readAsked(argv: readonly string[]): Asked {
   const { values, positionals } = readArguments(argv, {
     set: { type: 'string', multiple: true }, remove: { type: 'string', multiple: true }, bound: { type: 'string', multiple: true },
     mode: { type: 'string' }, why: { type: 'string' }, by: { type: 'string' }, 'approve-added': { type: 'string' },
-    'accept-conflict': { type: 'boolean' }, undo: { type: 'string' }, cancel: { type: 'string' }, approve: { type: 'string' }, refuse: { type: 'string' },
+    'accept-conflict': { type: 'boolean' }, 'accept-unbuilt': { type: 'boolean' }, undo: { type: 'string' }, cancel: { type: 'string' }, approve: { type: 'string' }, refuse: { type: 'string' },
     preview: { type: 'boolean' }, yes: { type: 'boolean' }, json: { type: 'boolean' },
   });
   const { undo, cancel, approve, refuse } = values;
@@ -131,7 +163,8 @@ function readAsked(argv: readonly string[]): Asked {
   if (why.trim() === '' && !values.preview && (!ofOther || refuse !== undefined)) throw wrongUse('say why, with --why; it is attested');
   return {
     request: { what: what.trim(), mode: values.mode ?? 'respin', set, remove, bound, ...(undo === undefined ? {} : { undo }) },
-    several: undo === undefined && !/^[^=<>!~]*==[^*,]*$/.test(what), cancel: cancel ?? null, approve: approve ?? null, refuse: refuse ?? null, acceptConflict: values['accept-conflict'] ?? false, why, by: values.by ?? userInfo().username,
+    several: undo === undefined && !/^[^=<>!~]*==[^*,]*$/.test(what), cancel: cancel ?? null, approve: approve ?? null, refuse: refuse ?? null, acceptConflict: values['accept-conflict'] ?? false,
+    acceptUnbuilt: values['accept-unbuilt'] ?? false, why, by: values.by ?? userInfo().username,
     approveAdded: values['approve-added'] ?? null, previewOnly: values.preview ?? false, yes: values.yes ?? false, json: values.json ?? false,
   };
 }

@@ -24,6 +24,7 @@ interface RespinClaim {
   readonly internalParameters?: {
     readonly changes?: readonly FieldDiff[]; readonly metadataSha256?: string; readonly originalMetadataSha256?: string;
     readonly payload?: { readonly form?: string; readonly sha256?: string };
+    readonly sdistBuilt?: { readonly state?: string; readonly target?: string; readonly fields?: readonly string[]; readonly why?: string };
   };
   readonly resolvedDependencies?: readonly { readonly digest?: { readonly sha256?: string } }[];
 }
@@ -48,8 +49,16 @@ export async function judgeAgainst(
     `edited  by ${requestedBy}: ${reason}`,
     ...printDiff(claim.internalParameters?.changes ?? []).trimEnd().split('\n').map((line) => `        ${line}`),
     ...own.map(({ by }) => `        ${by} approved the added dependency of their own edit`),
-    same.value,
+    same.value, ...builtLines(claim.internalParameters?.sdistBuilt),
   ].map(printable));
+}
+
+/** What the farm attested of the one build of a patched sdist. */
+function builtLines(built: NonNullable<RespinClaim['internalParameters']>['sdistBuilt']): string[] {
+  const { state, target = '', fields = [], why = '' } = built ?? {};
+  if (state === 'equal') return [`built   once for ${target}: METADATA says the same`];
+  if (state === 'different') return [`built   once for ${target}: METADATA differs in ${fields.join(', ')}, which was accepted`];
+  return state === undefined ? [] : [`built   never: ${why}; that was accepted`];
 }
 
 async function judgeWheel(claim: RespinClaim, file: LocalFile, original: LocalFile): Promise<Result<string, string>> {

@@ -38,6 +38,8 @@ export interface EditActivities {
   checkEdit(order: { editId: string }): Promise<void>;
   /** All three, one after the other: people wait, and what each leaves is there for a second delivery. @errors of the three */
   readyEdit(order: { editId: string }): Promise<void>;
+  /** Signs and publishes an edit whose wheels were made and judged before; one that was cancelled meanwhile ends. */
+  deliverEdit(order: { editId: string }): Promise<void>;
   /** Signs the wheels: one certificate and one checkpoint. */
   attestEdit(order: { editId: string }): Promise<void>;
   /** Makes all wheels visible in one transaction. */

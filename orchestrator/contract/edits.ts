@@ -40,6 +40,8 @@ const Asked = {
   selfApproval: Type.Optional(Type.String({ maxLength: 300 })),
   /** Deliver it although resolvers refuse the release with it. */
   acceptConflict: Type.Optional(Type.Boolean()),
+  /** Publish a patched sdist although no build of it shows that it carries the edit. */
+  acceptUnbuilt: Type.Optional(Type.Boolean()),
 };
 
 export const EditRequest = Type.Object({
@@ -82,6 +84,13 @@ export const EditPreview = Type.Object({
 });
 export type EditPreview = Static<typeof EditPreview>;
 
+/** SdistBuild of domain/sdist-build.ts; state building | equal | different | not built. */
+export const EditSdistBuild = Type.Object({
+  state: Type.String(), target: Text, fields: Type.Array(Type.String()), why: Type.String(),
+  attemptId: Text, wheelSha256: Text, metadataSha256: Text,
+});
+export type EditSdistBuild = Static<typeof EditSdistBuild>;
+
 export const EditView = Type.Object({
   id: Type.String(), project: Type.String(), version: Type.String(), mode: Type.String(), buildTag: Type.Integer(), toVersion: Text,
   /** awaiting-approval | running | published | failed | cancelled | refused */
@@ -96,6 +105,9 @@ export const EditView = Type.Object({
   /** What stock resolvers said of it, for each Python and platform; state resolved | conflict | not done. */
   resolution: Type.Array(Type.Object({ target: Type.String(), state: Type.String(), says: Type.String() })),
   acceptedConflict: Type.Boolean(),
+  /** Of a patched sdist: what its one build says; null where there is none, or it was not asked yet. */
+  sdistBuilt: Type.Union([EditSdistBuild, Type.Null()]),
+  acceptedUnbuilt: Type.Boolean(),
   /** Who may say yes or no to an edit that is `awaiting-approval`; of any other nobody. */
   approvers: Type.Array(Type.String()),
   /** The edit that this one takes back. */
@@ -105,7 +117,9 @@ export const EditView = Type.Object({
 });
 export type EditView = Static<typeof EditView>;
 
-export const EditCheck = Type.Object({ resolution: EditView.properties.resolution });
+export const EditCheck = Type.Object({
+  resolution: EditView.properties.resolution, sdistBuilt: EditView.properties.sdistBuilt,
+});
 export type EditCheck = Static<typeof EditCheck>;
 
 export const EditBatchPreview = Type.Object({

@@ -22,6 +22,9 @@ export interface CellAnswer {
 
 export interface SdistOrder { readonly sourceId: string; readonly pool: string }
 
+/** `judged`: its wheels were made and judged before it was recorded. */
+export interface EditOrder { readonly editId: string; readonly judged?: boolean }
+
 export const controlQueue = 'control';
 /** The task queue of a pool's activities: `build.linux-amd64`, `test.linux-amd64`. */
 export const buildQueue = (pool: string): string => `build.${pool}`;

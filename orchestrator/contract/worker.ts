@@ -121,6 +121,11 @@ export const SdistSpec = Type.Object({
   git: Type.Optional(GitSpec),
   /** Assignment[] of domain/shell-words.ts: of a release that gets another version. */
   environment: Type.Optional(Type.Array(Type.Record(Type.String(), Type.Unknown()))),
+  /** `source` is an sdist already: its wheel is built once, and is the outcome's `sdist`. The rest is as of BuildSpec. */
+  wheel: Type.Optional(Type.Object({
+    project: Type.String(), version: Type.String(), target: Type.String(), python: Type.String(),
+    row: Type.Record(Type.String(), Type.Unknown()), options: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+  })),
   sourceDateEpoch: Count,
   cutoff: Type.String(),
   limits: LimitsShape,

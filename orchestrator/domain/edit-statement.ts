@@ -1,6 +1,7 @@
 /** Provenance of a respun wheel: the original, the edit, who agreed. @source docs/spec-respin.md, SLSA provenance v1 */
 import type { EditDelivery } from './edit-delivery.ts';
 import type { EditOperation, FieldDiff } from './edit.ts';
+import type { SdistBuild } from './sdist-build.ts';
 import { farmNames, packageUrl, provenanceType, statementType } from './statement.ts';
 import type { NamedDigest, Statement } from './statement.ts';
 
@@ -37,6 +38,8 @@ export interface RespinOrigin {
   readonly payloadDigest: string;
   /** `wheel-payload/1` where absent. */
   readonly payloadForm?: 'wheel-payload/1' | 'sdist-payload/1';
+  /** Of a patched sdist: what its one build says; absent where nobody asked. */
+  readonly sdistBuilt?: SdistBuild;
   readonly builderVersion: string;
   readonly startedOn: string;
   readonly finishedOn: string;
@@ -73,7 +76,7 @@ export function wheelRespinProvenance(farmId: string, origin: RespinOrigin): Sta
           changes: origin.changes.map(({ field, before, after, risk }) => ({ field, before, after, risk })),
           metadataSha256: origin.metadataSha256, originalMetadataSha256: origin.originalMetadataSha256,
           payload: { form: origin.payloadForm ?? 'wheel-payload/1', sha256: origin.payloadDigest },
-          builderVersion: origin.builderVersion,
+          builderVersion: origin.builderVersion, ...(origin.sdistBuilt ? { sdistBuilt: builtClaim(origin.sdistBuilt) } : {}),
         },
         resolvedDependencies: [{ name, uri: uri ?? packageUrl(origin.project, origin.version), digest: { sha256 } }],
       },
@@ -84,4 +87,9 @@ export function wheelRespinProvenance(farmId: string, origin: RespinOrigin): Sta
       },
     },
   };
+}
+
+/** The build without what says nothing: a wheel that was never made has no digest. */
+function builtClaim(build: SdistBuild): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(build).filter(([, value]) => value !== null && value !== '' && !(Array.isArray(value) && value.length === 0)));
 }

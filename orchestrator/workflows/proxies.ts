@@ -1,4 +1,4 @@
-import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { BuildActivities, ControlActivities, EditActivities, ImportActivities, TestActivities, TriggerActivities } from '../contract/activities.ts';
 import { limits } from '../contract/limits.ts';
 import { controlQueue } from '../contract/messages.ts';
@@ -34,6 +34,16 @@ export const editing = proxyActivities<EditActivities>({
   taskQueue: controlQueue,
   startToCloseTimeout: '15m',
   heartbeatTimeout: limits.heartbeatTimeoutMs,
+  scheduleToCloseTimeout: limits.signRetryMsMax,
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
+});
+
+/**
+ * The same in the process that has the workflow, without a way through the queue: for work of a moment. A process that
+ * dies is noticed when its workflow task ends, and another one begins anew.
+ */
+export const editingHere = proxyLocalActivities<Pick<EditActivities, 'deliverEdit'>>({
+  startToCloseTimeout: '1m',
   scheduleToCloseTimeout: limits.signRetryMsMax,
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '30s' },
 });

@@ -69,9 +69,10 @@ async function partPid(name: string): Promise<number> {
   return part?.pid ?? expect.unreachable(`${name} has no process`);
 }
 
-/** Starts an edit through the API: the preview, then its confirmation. */
-async function start(set: readonly string[], more: object = {}): Promise<EditView> {
+/** Starts an edit through the API: the preview, where asked for the judgement of resolvers, then its confirmation. */
+async function start(set: readonly string[], { judged = false, ...more }: { judged?: boolean } = {}): Promise<EditView> {
   const request = { what: release, mode: 'respin', set, remove: [], bound: [] };
+  if (judged) await api.post('/edits/check', request);
   const { basis } = await api.post<EditPreview>('/edits/preview', request);
   return api.post<EditView>('/edits', { ...request, basis, why: 'a test', by: 'a test', ...more });
 }
@@ -210,13 +211,13 @@ describe('./farm edit', () => {
 });
 
 describe('an edit that does not come to its end', () => {
-  it('leaves the release as it was when it is cancelled', async () => {
+  it.each([{ judged: false }, { judged: true }])('leaves the release as it was when it is cancelled, $judged', async (how) => {
     const before = await filesOf('zoo-c-extension');
     const control = await partPid('control');
     process.kill(control, 'SIGSTOP');
     let id: string;
     try {
-      ({ id } = await start(['Summary: never seen']));
+      ({ id } = await start(['Summary: never seen'], how));
       await expect(start(['Summary: another'])).rejects.toMatchObject({ failure: { code: 'FARM_EDIT_RUNNING' } });
       await api.post(`/edits/${id}/cancel`, { by: 'a test' });
     } finally {
@@ -227,9 +228,9 @@ describe('an edit that does not come to its end', () => {
     expect(await filesOf('zoo-c-extension')).toEqual(before);
   });
 
-  it('is delivered once, whole, after the orchestrator was killed', async () => {
+  it.each([{ judged: false }, { judged: true }])('is delivered once, whole, after the orchestrator was killed, $judged', async (how) => {
     const before = await filesOf('zoo-c-extension');
-    const { id, buildTag } = await start(['Summary: after a crash']);
+    const { id, buildTag } = await start([`Summary: after a crash ${String(how.judged)}`], how);
     process.kill(await partPid('control'), 'SIGKILL');
     const view = await ended(id, 120_000);
     expect(view.state, JSON.stringify(view.failure)).toBe('published');

@@ -168,8 +168,8 @@ describe('the sdist of a post-release', () => {
     await index.publish({ project: name, displayName: name, version: '1.0', buildId: 'b', files: await filesToPublish(web.blobs, files) });
     const asked = { what: `${name}==1.0`, mode: 'post', set: ['Requires-Python: >=3.9'], remove: [], bound: ['Requires-Dist: six<2'] };
     const preview = await edits.preview(asked);
-    const start = () => edits.start({ ...asked, basis: preview.basis, why: 'a test', by: 'me' });
-    return { name, preview, start, later: () => index.published(name, '1.0.post1') };
+    const start = (more: object = {}) => edits.start({ ...asked, basis: preview.basis, why: 'a test', by: 'me', ...more });
+    return { name, preview, asked, start, later: () => index.published(name, '1.0.post1') };
   };
 
   it('is published with the wheels: signed, proved against the original, and edited again', async () => {
@@ -213,6 +213,54 @@ describe('the sdist of a post-release', () => {
     expect(preview.remarks.join()).toContain("the sdist's own values: Version is dynamic");
     await deliver((await start()).id);
     expect(await later()).toEqual([`${name}-1.0.post1-py3-none-any.whl`]);
+  });
+
+  it('is published unbuilt only after a yes to that, which is attested', async () => {
+    const { start, name } = await withSdist(table);
+    const { id } = await start();
+    await activities.prepareEdit({ editId: id });
+    const { workersOn } = plane.workflows;
+    plane.workflows.workersOn = async () => 0;
+    try {
+      await expect(activities.checkEdit({ editId: id })).rejects.toMatchObject({
+        type: 'FARM_EDIT_SDIST_UNBUILT', message: expect.stringContaining('no worker of pool linux-amd64 is connected') });
+      await activities.endEdit({ editId: id, code: 'FARM_EDIT_SDIST_UNBUILT', why: 'no worker' });
+      const { id: second } = await start({ acceptUnbuilt: true });
+      await activities.prepareEdit({ editId: second });
+      await activities.checkEdit({ editId: second });
+      await activities.attestEdit({ editId: second });
+      await activities.publishEdit({ editId: second });
+      expect(await edits.view(second)).toMatchObject({ state: 'published', acceptedUnbuilt: true, sdistBuilt: { state: 'not built', target: null } });
+    } finally {
+      plane.workflows.workersOn = workersOn;
+    }
+    const { sha256: fileSha256 } = await plane.database.prisma.file.findUniqueOrThrow({ where: { filename: `${name}-1.0.post1.tar.gz` } });
+    const { bundle } = await plane.database.prisma.attestation.findFirstOrThrow({ where: { fileSha256, kind: 'provenance' } });
+    const { payload } = (bundle as { dsseEnvelope: { payload: string } }).dsseEnvelope;
+    expect(JSON.parse(Buffer.from(payload, 'base64').toString())).toMatchObject({ predicate: { buildDefinition: { internalParameters: {
+      sdistBuilt: { state: 'not built', why: expect.stringContaining('no worker') } } } } });
+  });
+
+  it('is built once for equal bytes; a build that says otherwise is refused, and accepted by name', async () => {
+    const { start, name, asked } = await withSdist(table);
+    const { prisma } = plane.database;
+    expect((await edits.check(asked)).sdistBuilt).toMatchObject({ state: 'building', target: 'cp311-manylinux_x86_64' });
+    await edits.check(asked);
+    const sources = await prisma.source.findMany({ where: { kind: 'patched', filename: `${name}-1.0.post1.tar.gz` } });
+    expect(sources.map(({ state, buildTarget }) => [state, buildTarget])).toEqual([['making', 'cp311-manylinux_x86_64']]);
+    expect(plane.workflows.sdists).toContain(sources[0]?.id);
+    const made = async (requires: readonly string[]) => {
+      const { sha256 } = await web.blobs.put(makeWheel({ name, version: '1.0.post1', requiresPython: '>=3.9', requires }).bytes);
+      await prisma.source.updateMany({ where: { id: sources[0]?.id ?? '' }, data: { state: 'ready', sdistSha256: sha256 } });
+      return (await edits.check(asked)).sdistBuilt;
+    };
+    expect(await made(['six<2,>=1'])).toMatchObject({ state: 'equal', fields: [], why: '' });
+    expect(await made(['six>=1'])).toMatchObject({ state: 'different', fields: ['Requires-Dist'], why: 'Requires-Dist: also six>=1, not six<2,>=1' });
+    await expect(start()).rejects.toMatchObject({ failure: { code: 'FARM_EDIT_SDIST_DIFFERS', message: expect.stringContaining('Requires-Dist') } });
+    const { id } = await start({ acceptConflict: true });
+    await activities.readyEdit({ editId: id });
+    await activities.publishEdit({ editId: id });
+    expect(await edits.view(id)).toMatchObject({ state: 'published', sdistBuilt: { state: 'different', fields: ['Requires-Dist'] } });
   });
 
   it('is not there where the edit ends before it was published', async () => {

@@ -168,11 +168,35 @@ describe('an edit', () => {
     expect((await filenames(name)).length).toBe(2);
   });
 
-  it('is published whole when a cancel comes too late', async () => {
-    const { id } = await started(await published());
+  it('is not published where a cancel came before the last moment, and stays published where it came after', async () => {
+    const name = await published();
+    const { id } = await started(name);
     await edits.cancel(id, 'me');
     await deliver(id);
-    expect(await edits.view(id)).toMatchObject({ state: 'published', failure: null });
+    expect(await edits.view(id)).toMatchObject({ state: 'cancelled', files: [], failure: { code: 'FARM_CANCELLED' } });
+    expect(await filenames(name)).toEqual([`${name}-1.0-py3-none-any.whl`]);
+    const { id: second } = await started(name);
+    await deliver(second);
+    await edits.cancel(second, 'me');
+    expect(await edits.view(second)).toMatchObject({ state: 'published', failure: null });
+  });
+
+  it('that was judged is signed and published by one activity, and by a second delivery of it only once', async () => {
+    const name = await published();
+    const asked = request(name);
+    const { basis } = await edits.preview(asked);
+    await edits.check(asked);
+    const { id } = await edits.start({ ...asked, basis, why: 'a test', by: 'me' });
+    await activities.deliverEdit({ editId: id });
+    expect(await code(activities.deliverEdit({ editId: id }))).toBe('FARM_ENDED');
+    expect(await edits.view(id)).toMatchObject({ state: 'published' });
+    expect(await filenames(name)).toEqual([`${name}-1.0-1-py3-none-any.whl`, `${name}-1.0-py3-none-any.whl`]);
+    const files = await plane.database.prisma.file.findMany({ where: { editId: id } });
+    expect(await plane.database.prisma.attestation.count({ where: { fileSha256: files[0]?.sha256 ?? '' } })).toBe(2);
+    const { id: cancelled } = await started(name, ['Summary: never seen']);
+    await edits.cancel(cancelled, 'me');
+    await activities.deliverEdit({ editId: cancelled });
+    expect([(await edits.view(cancelled)).state, (await filenames(name)).length]).toEqual(['cancelled', 2]);
   });
 
   it('leaves nothing when it ends before it was published', async () => {

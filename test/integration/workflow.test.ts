@@ -50,6 +50,7 @@ function noted(replaced: Partial<Activities> = {}): { calls: string[]; activitie
     attestEdit: async () => {},
     readyEdit: async () => {},
     publishEdit: async () => {},
+    deliverEdit: async () => {},
     endEdit: async () => {},
   };
   const activities = Object.fromEntries(Object.entries({ ...good, ...replaced }).map(([name, act]) => [
@@ -177,15 +178,16 @@ describe('the release workflow', () => {
 
 describe('the edit workflow', () => {
   type Handle = Awaited<ReturnType<typeof startEdit>>;
-  const startEdit = (editId: string) => environment.client.workflow.start('edit', {
-    workflowId: `edit-${editId}`, taskQueue: controlQueue, args: [{ editId }],
+  const startEdit = (editId: string, more: object = {}) => environment.client.workflow.start('edit', {
+    workflowId: `edit-${editId}`, taskQueue: controlQueue, args: [{ editId, ...more }],
   });
-  async function withEdit<T>(activities: Activities, use: (handle: Handle) => Promise<T>): Promise<T> {
+  async function withEdit<T>(activities: Activities, use: (handle: Handle) => Promise<T>, more: object = {}): Promise<T> {
     const worker = await Worker.create({
       connection, taskQueue: controlQueue, activities, maxHeartbeatThrottleInterval: '100ms', workflowBundle,
     });
-    return worker.runUntil(async () => use(await startEdit(`e${(number += 1)}`)));
+    return worker.runUntil(async () => use(await startEdit(`e${(number += 1)}`, more)));
   }
+  const judged = { judged: true };
   /** An activity that waits for its release. */
   function held(): { begun: Promise<void>; release: () => void; act: () => Promise<void> } {
     let [begin, release] = [(): void => {}, (): void => {}];
@@ -198,6 +200,36 @@ describe('the edit workflow', () => {
     const { calls, activities } = noted();
     await withEdit(activities, (handle) => handle.result());
     expect(calls).toEqual(['readyEdit', 'publishEdit']);
+  });
+
+  it('does what is left of a judged edit at once', async () => {
+    const { calls, activities } = noted();
+    await withEdit(activities, (handle) => handle.result(), judged);
+    expect(calls).toEqual(['deliverEdit']);
+  });
+
+  it('delivers a judged edit again after an outage, and ends one that cannot be', async () => {
+    let tries = 0;
+    const { calls, activities } = noted({ deliverEdit: async () => {
+      tries += 1;
+      if (tries === 1) throw new Error('the log is away');
+      throw ApplicationFailure.create({ type: 'FARM_EDIT_STALE', message: 'other files', nonRetryable: true });
+    } });
+    await withEdit(activities, (handle) => handle.result(), judged);
+    expect([tries, calls.at(-1)]).toEqual([2, 'endEdit FARM_EDIT_STALE']);
+  });
+
+  it('lets a judged edit come to its end when it is cancelled meanwhile', async () => {
+    const deliver = held();
+    const { calls, activities } = noted({ deliverEdit: deliver.act });
+    await withEdit(activities, async (handle) => {
+      await deliver.begun;
+      await handle.cancel();
+      deliver.release();
+      await handle.result();
+    }, judged);
+    // News while it works make Temporal ask again: what was delivered is not delivered twice.
+    expect(new Set(calls)).toEqual(new Set(['deliverEdit']));
   });
 
   it.each(['readyEdit', 'publishEdit'] as const)('ends the edit as failed with the code of %s', async (failing) => {

@@ -153,7 +153,7 @@ function rememberedWorkflows(): RememberedWorkflows {
       open.add(`sdist-${sourceId}`);
     },
     async cancelRelease(buildId) { self.cancelled.push(buildId); },
-    async startEdit(editId) {
+    async startEdit({ editId }) {
       if (self.away) throw new Error('away');
       self.edits.push(editId);
       open.add(`edit-${editId}`);

@@ -6,6 +6,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { DefaultLogger } from '@temporalio/worker';
 import { editActivities } from '../../orchestrator/activities/edits.ts';
 import { composedBlobs } from '../../orchestrator/adapters/blobs-composed.ts';
+import { editSdistBuilds } from '../../orchestrator/adapters/edits-sdist-build.ts';
 import { prismaEdits } from '../../orchestrator/adapters/edits.ts';
 import { prismaEditRecords } from '../../orchestrator/adapters/prisma/edit-records.ts';
 import { uvChecks } from '../../orchestrator/adapters/resolver/check-edit.ts';
@@ -37,16 +38,18 @@ export async function startEditPlane() {
   const { index } = web;
   const records = prismaEditRecords({ database, blobs });
   const served = composedBlobs(blobs, database.pool);
-  const edits = prismaEdits({ database, blobs, workflows, upstream, clock, records, builder: 'test 1', index: 'http://127.0.0.1/simple/' });
+  const edits = prismaEdits({ database, blobs, workflows, upstream, clock, records, builder: 'test 1', index: 'http://127.0.0.1/simple/',
+    builds: { catalogue: plane.ports.catalogue, sdistPool: 'linux-amd64' } });
   const authority = await openLocalAuthority({ folder: join(folder, 'keys'), farmId: 'test', now: clock.now });
   const signer = localSigner({ authority, log: pgLogStore(database.pool) });
   const uv = await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']);
   const checks = uvChecks({ database, blobs, upstream, cacheFolder: folder, env: { PATH: `${uv}:${process.env['PATH'] ?? ''}` }, index: `${web.url}/simple/` });
-  const acts = editActivities({ edits: records, checks, records: plane.records, signer, index });
+  const sdists = editSdistBuilds({ database, blobs, workflows, catalogue: plane.ports.catalogue, sdistPool: 'linux-amd64' });
+  const acts = editActivities({ edits: records, checks, sdists, records: plane.records, signer, index });
   const logger = new DefaultLogger('ERROR');   // a refusal is an answer here, not a fault
   const deliverable = <O>(act: (order: O) => Promise<void>) => (order: O) => new MockActivityEnvironment({}, { logger }).run(act, order) as Promise<void>;
   const activities: EditActivities = {
-    prepareEdit: deliverable(acts.prepareEdit), checkEdit: deliverable(acts.checkEdit), attestEdit: deliverable(acts.attestEdit), readyEdit: deliverable(acts.readyEdit), publishEdit: deliverable(acts.publishEdit), endEdit: deliverable(acts.endEdit),
+    prepareEdit: deliverable(acts.prepareEdit), checkEdit: deliverable(acts.checkEdit), attestEdit: deliverable(acts.attestEdit), readyEdit: deliverable(acts.readyEdit), publishEdit: deliverable(acts.publishEdit), deliverEdit: deliverable(acts.deliverEdit), endEdit: deliverable(acts.endEdit),
   };
   let number = 0;
 

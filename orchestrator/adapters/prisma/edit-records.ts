@@ -36,8 +36,10 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
       });
     },
     async toSign(editId) {
-      const edit = await running(prisma, editId);
-      const wheels = await prisma.editWheel.findMany({ where: { editId }, orderBy: { filename: 'asc' } });
+      const [edit, wheels] = await Promise.all([
+        running(prisma, editId), prisma.editWheel.findMany({ where: { editId }, orderBy: { filename: 'asc' } }),
+      ]);
+      if (edit.failure !== null) return [];   // cancelled: `toPublish` says so
       const made = [...wheels.map(({ sha256 }) => sha256), edit.sdistSha256 ?? ''];
       const signed = await prisma.attestation.findMany({
         where: { fileSha256: { in: made }, kind: 'provenance' }, select: { fileSha256: true },
@@ -48,8 +50,11 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
     },
     async toPublish(editId) {
       const edit = await running(prisma, editId);
-      const wheels = await prisma.editWheel.findMany({ where: { editId } });
-      const order = publishOrder(edit, await unchanged(prisma, edit), wheels);
+      // Whoever cancels says so here before the workflow hears of it.
+      if (edit.failure !== null) return null;
+      if (!edit.preparedAt) fail('FARM_INTERNAL', 'publish', { why: `edit ${editId} has no wheels yet` });
+      const [source, wheels] = await Promise.all([unchanged(prisma, edit), prisma.editWheel.findMany({ where: { editId } })]);
+      const order = publishOrder(edit, source, wheels);
       return { ...order, files: [...order.files, ...await sdistToPublish(ports, edit)] };
     },
     async end(editId, state, failure) {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { RespinOrigin } from '../../domain/edit-statement.ts';
 import { editMetadata } from '../../domain/edit.ts';
 import { fail } from '../../domain/failure.ts';
+import type { SdistBuild } from '../../domain/sdist-build.ts';
 import type { BlobStore, FileToPublish } from '../../ports.ts';
 import { sdistPayload } from '../archive/sdist-patch.ts';
 import { readSdist } from '../archive/sdist.ts';
@@ -39,6 +40,7 @@ export async function sdistOrigin(ports: Ports, edit: Edit): Promise<readonly Re
     changes: edited.ok ? edited.value.changes : [], metadataSha256: sdist.metadataSha256,
     originalMetadataSha256: createHash('sha256').update(read.value.pkgInfo).digest('hex'),
     payloadDigest: await sdistPayload(path), payloadForm: 'sdist-payload/1',
+    ...(edit.sdistBuilt === null ? {} : { sdistBuilt: edit.sdistBuilt as unknown as SdistBuild }),
   }];
 }
 

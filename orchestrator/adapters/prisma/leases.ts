@@ -68,7 +68,10 @@ async function leaseSource(ports: LeasePorts, request: LeaseRequest): Promise<Le
 }
 
 async function leaseOfSource({ database, catalogue, clock }: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {
-  const row = (await catalogue.planRows()).find(isNative) ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: 'a native one' });
+  const of = await database.prisma.source.findUnique({ where: { id: request.id }, select: { buildTarget: true } });
+  const wanted = of?.buildTarget ?? null;
+  const row = (await catalogue.planRows()).find((one) => isNative(one) && (wanted === null || one.target === wanted))
+    ?? fail('FARM_IMAGE_MISSING', 'sdist', { image: wanted === null ? 'a native one' : `for ${wanted}` });
   const git = await catalogue.tool('git');
   return database.prisma.$transaction(async (tx) => {
     await lockSource(tx, request.id);

@@ -1,8 +1,10 @@
+import type { BuildOptions } from '../../domain/cell-options.ts';
 import type { BlobInput, BuildSpec, ImageInput, SdistSpec, TestSpec } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
 import { parseSdistFilename } from '../../domain/filename.ts';
 import { versionEnvironment } from '../../domain/rebuild.ts';
 import type { Plan, PlanRow } from '../../domain/plan.ts';
+import type { Source } from './client/client.ts';
 import type { Tx } from './database.ts';
 import { buildFacts, imageInput, limitsOf, planOf } from './rows.ts';
 
@@ -65,6 +67,7 @@ export async function sdistSpec(
   } as const;
   if (source.gitUrl === null || source.gitCommit === null) {
     const blob = { sha256: source.sha256, filename: source.filename, bytes: Number(source.bytes) };
+    if (source.buildTarget !== null) return wheelSpec({ ...common, source: blob }, source, order.row);
     const environment = source.setVersion === null ? {} : { environment: versionEnvironment(nameIn(source.filename), source.setVersion).map((one) => ({ ...one })) };
     return { spec: { ...common, ...environment, source: blob }, inputs: [image.tarSha256, source.sha256] };
   }
@@ -73,9 +76,24 @@ export async function sdistSpec(
   return { spec: { ...common, git: { url, commit, subdirectory, image: git } }, inputs: [image.tarSha256, git.tarSha256] };
 }
 
-function nameIn(sdist: string): string {
+/** Of a patched sdist: its wheel for one target. */
+function wheelSpec(common: SdistSpec & { readonly source: BlobInput }, source: Source, row: PlanRow): SpecWithInputs<SdistSpec> {
+  const { name: project, version } = namedBy(source.filename);
+  const { target, python } = row;
+  const options = source.buildOptions as BuildOptions | null;
+  const wheel = { project, version, target, python, row: { ...row }, ...(options === null ? {} : { options: { ...options } }) };
+  const own = options?.own ?? [];
+  return {
+    spec: { ...common, wheel, limits: limitsOf(null, 'build') },
+    inputs: [common.image.tarSha256, common.source.sha256, ...own.map(({ sha256 }) => sha256)],
+  };
+}
+
+const nameIn = (sdist: string): string => namedBy(sdist).name;
+
+function namedBy(sdist: string) {
   const parsed = parseSdistFilename(sdist);
-  return parsed.ok ? parsed.value.name : fail('FARM_INTERNAL', 'sdist', { why: `${sdist} is no name of an sdist` });
+  return parsed.ok ? parsed.value : fail('FARM_INTERNAL', 'sdist', { why: `${sdist} is no name of an sdist` });
 }
 
 /** Whether a row builds or tests on the machine's own architecture. */

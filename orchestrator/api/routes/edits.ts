@@ -19,8 +19,8 @@ export function editRoutes(app: FastifyInstance, { edits }: { readonly edits: Ed
     (request) => edits.preview(request.body, askerOf(request)));
 
   app.post<{ Body: EditPreviewRequest }>('/api/edits/check',
-    { schema: { body: EditPreviewRequest }, config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'What stock resolvers say of the release with the edit.', answer: EditCheck } } },
-    async (request) => ({ resolution: await edits.check(request.body) }));
+    { schema: { body: EditPreviewRequest }, config: { access: { role: 'trigger', project: ofWhat }, words: { summary: 'What stock resolvers say of the release with the edit, and the one build of a patched sdist: asked again while it goes on.', answer: EditCheck } } },
+    (request) => edits.check(request.body));
 
   app.post<{ Body: EditRequest }>('/api/edits',
     { schema: { body: EditRequest }, config: { access: { role: 'maintainer', project: ofWhat }, words: { summary: 'Confirms a preview and delivers the edit.', answer: EditView } } },

@@ -17,7 +17,7 @@ const preview: EditPreview = {
 const edit: EditView = {
   id: 'e1', project: 'a', version: '1.0', mode: 'respin', buildTag: 1, state: 'published', why: 'so', requestedBy: 'me', approvals: [], approvers: [],
   groups: preview.groups, files: [{ ...file, sha256: 'cd'.repeat(32) }], failure: null,
-  startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:02.000Z', resolution: [], acceptedConflict: false, toVersion: null, undoes: null, batchId: null, index: 'http://127.0.0.1:1/simple/',
+  startedAt: '2026-01-01T00:00:00.000Z', endedAt: '2026-01-01T00:00:02.000Z', resolution: [], acceptedConflict: false, sdistBuilt: null, acceptedUnbuilt: false, toVersion: null, undoes: null, batchId: null, index: 'http://127.0.0.1:1/simple/',
 };
 
 describe('previewLines', () => {
