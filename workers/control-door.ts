@@ -6,6 +6,7 @@ import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
 import { cards, FarmError, failure } from '../orchestrator/domain/failure.ts';
 import type { Card, Failure, FailureCode } from '../orchestrator/domain/failure.ts';
+import type { Locked } from '../orchestrator/domain/plan.ts';
 import type {
   BlobInput, LastWords, LeaseGrant, LeaseRequest, LockAnswer, LockReport, Outcome, StepEvent,
 } from '../orchestrator/contract/worker.ts';
@@ -38,6 +39,7 @@ export interface Beside {
   readonly events: readonly StepEvent[];
   readonly log: { readonly offset: number; readonly bytes: Uint8Array } | null;
   readonly output: { readonly sha256: string; readonly bytes: Uint8Array } | null;
+  readonly lock: readonly Locked[] | null;
 }
 
 export interface ControlDoor {
@@ -121,13 +123,14 @@ function leaseDoor(
   };
 }
 
-function lastWords(outcome: Outcome, { events, log, output }: Beside): LastWords {
+function lastWords(outcome: Outcome, { events, log, output, lock }: Beside): LastWords {
   const text = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
   return {
     outcome,
     ...(events.length > 0 ? { events: [...events] } : {}),
     ...(log ? { log: { offset: log.offset, bytes: text(log.bytes) } } : {}),
     ...(output ? { output: { sha256: output.sha256, bytes: text(output.bytes) } } : {}),
+    ...(lock ? { lock: [...lock] } : {}),
   };
 }
 

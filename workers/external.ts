@@ -90,6 +90,7 @@ export async function librariesOf(scope: Scope<BuildSpec>, asked: ExternalResult
   const all = {
     host: [...asked.host, ...farm?.['host-requires'] ?? []], build: [...asked.build, ...farm?.['build-requires'] ?? []],
   };
+  if (all.host.length + all.build.length === 0) return noLibraries;
   const platform = platformOf(spec.target);
   const suite = suiteOf(spec.image.name);
   const withoutDebian = !platform.startsWith('manylinux_') ? `Debian's binaries are for glibc, not for ${platform}`

@@ -1,7 +1,7 @@
 /** Inputs that this worker has fetched, by digest, in one folder; the least recently used go when it grows too big. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createReadStream, createWriteStream, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -23,6 +23,9 @@ export interface InputCache {
 
 /** A file that was asked for within this time may be in use and stays. */
 const inUseMs = 60 * 60 * 1000;
+/** Far below it: the time of a file is set so seldom. */
+const touchedMsMax = 60 * 1000;
+const touchedMax = 1_000;
 
 /** A cache in `folder` (made where it is not there). `now` is milliseconds since 1970. */
 export function inputCache(folder: string, bytesMax: number, now: () => number): InputCache {
@@ -34,17 +37,30 @@ export function inputCache(folder: string, bytesMax: number, now: () => number):
   /** Bytes in the folder as far as is known: it is looked at whole at first, and when it seems too big. */
   let total = Infinity;
 
+  /** When a file that is here was last asked for, as far as its time says. */
+  const touched = new Map<string, number>();
+
+  /** Whether the file is here; its time says when it was last asked for, to a minute. */
+  async function isHere(path: string): Promise<boolean> {
+    const at = now();
+    if (!existsSync(path)) return false;
+    if (at - (touched.get(path) ?? 0) < touchedMsMax) return true;
+    if (!await utimes(path, at / 1000, at / 1000).then(() => true, () => false)) return false;
+    if (touched.size >= touchedMax) touched.clear();
+    touched.set(path, at);
+    return true;
+  }
+
   async function fetched(blob: Digested, open: OpenInput): Promise<string> {
     const path = pathOf(blob.sha256);
-    const at = now() / 1000;
-    if (await utimes(path, at, at).then(() => true, () => false)) return path;
+    if (await isHere(path)) return path;
     await made;
     const part = `${path}.${process.pid}.part`;
     try {
       const from = await open();
-      if (from instanceof Uint8Array) await write(blob, from, part);
+      if (from instanceof Uint8Array) write(blob, from, part);
       else await download(blob, from, part);
-      await rename(part, path);
+      renameSync(part, path);
     } catch (error) {
       await rm(part, { force: true });
       throw error;
@@ -60,7 +76,10 @@ export function inputCache(folder: string, bytesMax: number, now: () => number):
       going.set(blob.sha256, one);
       return one;
     },
-    drop: (sha256) => rm(pathOf(sha256), { force: true }),
+    drop(sha256) {
+      touched.delete(pathOf(sha256));
+      return rm(pathOf(sha256), { force: true });
+    },
   };
 }
 
@@ -87,14 +106,16 @@ async function download(blob: Digested, from: NodeJS.ReadableStream, to: string)
   if (found !== blob.sha256) wrong(found);
 }
 
-/** @errors FARM_DIGEST_MISMATCH, FARM_NO_SPACE */
-async function write(blob: Digested, bytes: Uint8Array, to: string): Promise<void> {
+/** Few bytes, which only reach the page cache: at once. @errors FARM_DIGEST_MISMATCH, FARM_NO_SPACE */
+function write(blob: Digested, bytes: Uint8Array, to: string): void {
   const found = createHash('sha256').update(bytes).digest('hex');
   if (found !== blob.sha256) fail('FARM_DIGEST_MISMATCH', 'fetch', { file: 'An input', found, expected: blob.sha256 });
-  await writeFile(to, bytes, { mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOSPC') fail('FARM_NO_SPACE', 'fetch', { why: String(error) });
+  try {
+    writeFileSync(to, bytes, { mode: 0o600 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') fail('FARM_NO_SPACE', 'fetch', { why: String(error) });
     throw error;
-  });
+  }
 }
 
 /** Answers how many bytes are left. */
@@ -113,9 +134,16 @@ async function trim(folder: string, bytesMax: number, now: number): Promise<numb
   return total;
 }
 
+/** Smaller files are read at once: waiting for another thread costs more than the reading. @unit bytes */
+const atOnceBytesMax = 64 * 1024;
+
 /** SHA-256 (hex) and size of a file. */
 export async function digestOf(file: string): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256');
+  if (statSync(file).size <= atOnceBytesMax) {
+    const whole = readFileSync(file);
+    return { sha256: hash.update(whole).digest('hex'), bytes: whole.length };
+  }
   let bytes = 0;
   for await (const part of createReadStream(file)) {
     bytes += (part as Buffer).length;

@@ -1,5 +1,4 @@
 /** Activity `build`: one cell, from its sdist to an audited wheel. */
-import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { CellAnswer } from '../orchestrator/contract/messages.ts';
 import type { BlobInput, BuildOutcome, BuildSpec, GraftedFrom } from '../orchestrator/contract/worker.ts';
@@ -58,8 +57,7 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   const { target, project, version, sourceDateEpoch } = spec;
   prepareSealed(scope, spec.image);
   const { box, buildSystem, lock, libraries } = await environmentOf(scope, target);
-  const { known } = await scope.lease.lock({ lock: [...lock] });
-  if (known) {
+  if (await scope.locked(lock)) {
     scope.say('== an attempt with these very inputs has succeeded before; its wheel is taken');
     return null;
   }
@@ -74,7 +72,7 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
     wheel: built.wheel, target, sourceDateEpoch, mayRise: libraries.binaries.length > 0,
   }), judgeRepair);
   const audited = await scope.step(box, auditCommand({ wheel: repaired.wheel, target, project, version, floor: repaired.floor }), judgeAudit);
-  const file = join(scope.folder, 'wheel');
+  const file = scope.file('wheel');
   await box.take(`${place.repaired}/${repaired.wheel}`, file, limits.wheelBytesMax);
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);

@@ -2,7 +2,6 @@
  * Activity `sdist`: makes the sdist of a folder or a clone, with the project's own backend, in a sealed box. Of a patched
  * sdist it builds the wheel, whose METADATA is compared.
  */
-import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { BuildSpec, GitSpec, SdistOutcome, SdistSpec } from '../orchestrator/contract/worker.ts';
 import { delivered } from './delivery.ts';
@@ -44,7 +43,7 @@ async function sdistInScope(scope: Scope<SdistSpec>): Promise<SdistOutcome> {
   const sourceDateEpoch = cloned?.git.commitTime ?? spec.sourceDateEpoch;
   const { sdist } = await scope.step(box,
     sdistCommand({ buildSystem, sourceDateEpoch, options, anew: options !== undefined, subdirectory: spec.git?.subdirectory ?? '' }), judgeSdist);
-  const file = join(scope.folder, 'sdist');
+  const file = scope.file('sdist');
   await box.take(`${place.out}/${sdist}`, file, limits.sdistBytesMax);
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);
@@ -61,7 +60,7 @@ async function builtOnce(scope: Scope<SdistSpec>, spec: BuildSpec): Promise<Sdis
     buildSystem, target, sourceDateEpoch, project, version, msMax: spec.limits.stepMsMax,
     options: withoutCommands(optionsOf(spec)),
   }), judgeBuild);
-  const file = join(scope.folder, 'wheel');
+  const file = scope.file('wheel');
   await box.take(`${place.out}/${built.wheel}`, file, limits.wheelBytesMax);
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);
@@ -78,7 +77,7 @@ async function clone(scope: Scope<SdistSpec>, spec: GitSpec): Promise<Cloned> {
   const box = await scope.open(spec.image, 'fetch');
   await box.put([...scope.ports.scripts]);
   const { commit, commitTime, submodules } = await scope.step(box, cloneCommand(spec), judgeClone);
-  const [file, git] = [join(scope.folder, 'source.tar'), join(scope.folder, 'git')];
+  const [file, git] = [scope.file('source.tar'), scope.file('git')];
   await box.take(place.clone, file, 2 * limits.cloneBytesMax);
   await box.take('/usr/bin/git', git, limits.cloneBytesMax);
   await box.close();

@@ -1,5 +1,4 @@
 /** Activity `test`: does the described wheel install and import on its target? */
-import { join } from 'node:path';
 import { limits } from '../orchestrator/contract/limits.ts';
 import type { TestOutcome, TestSpec } from '../orchestrator/contract/worker.ts';
 import type { FailureCode } from '../orchestrator/domain/failure.ts';
@@ -80,7 +79,7 @@ const suiteOptions = (spec: TestSpec): TestOptions | undefined => spec.suite?.op
 async function testNative(scope: Scope<TestSpec>, tools: Box, wheel: string): Promise<TestResult> {
   const { spec } = scope;
   const { suite } = spec;
-  const bundle = join(scope.folder, 'wheels.tar');
+  const bundle = scope.file('wheels.tar');
   await tools.take(place.bundle, bundle, bundleBytesMax);
   const box = await scope.open(spec.image, 'sealed');
   await box.put([
@@ -99,7 +98,7 @@ async function testForeign(scope: Scope<TestSpec>, tools: Box): Promise<TestResu
   const { spec } = scope;
   const { imports } = await scope.step(tools,
     unpackCommand({ wheel: spec.wheel.filename, msMax: limits.stepMsMax.test }), judgeUnpack);
-  const site = join(scope.folder, 'site.tar');
+  const site = scope.file('site.tar');
   await tools.take(place.siteTar, site, bundleBytesMax);
   const box = await scope.open(spec.image, 'sealed');
   await box.put([...scope.ports.scripts, { path: place.siteTar, bytes: { file: site } }]);

@@ -3,9 +3,8 @@
  * A failure of the project is posted as an outcome; a failure of the farm or the world is thrown, so that Temporal
  * delivers the cell again; a lease that is over ends quietly.
  */
-import { createReadStream, mkdirSync, rmSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { createReadStream, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { cellLimits, limits } from '../orchestrator/contract/limits.ts';
 import type { CellLimits } from '../orchestrator/contract/limits.ts';
 import type {
@@ -13,6 +12,7 @@ import type {
 } from '../orchestrator/contract/worker.ts';
 import { FarmError } from '../orchestrator/domain/failure.ts';
 import type { Failure, Step } from '../orchestrator/domain/failure.ts';
+import type { Locked } from '../orchestrator/domain/plan.ts';
 import type { Backend, Box, StepCommand, StepExit } from './backend/types.ts';
 import type { StepContext } from './classify.ts';
 import { DoorError, isOver } from './control-door.ts';
@@ -31,7 +31,7 @@ export interface WorkerPorts {
   readonly libraries: LibraryStore;
   readonly scripts: readonly Script[];
   readonly workerId: string;
-  /** For files on their way; a folder for each delivery, gone after it. */
+  /** A folder for files on their way: those of a delivery are gone after it. */
   readonly scratch: string;
   /** The wall clock, for lines in the log. */
   readonly clock: () => Date;
@@ -52,12 +52,17 @@ export interface Scope<Spec> {
   readonly spec: Spec;
   readonly lease: LeaseDoor;
   readonly signal: AbortSignal;
+  /** A folder of this delivery, made when it is first asked for. */
   readonly folder: string;
+  /** Path of a file of this delivery by a name; gone after it, as the folder is. */
+  file(name: string): string;
   readonly ports: WorkerPorts;
   /** Opens a box that is closed with the scope; loads its image where it is not here. */
   open(image: ImageInput, kind: 'sealed' | 'fetch'): Promise<Box>;
   /** Runs a step: header in the log, events, verdict. @errors FarmError with the judge's failure; Stopped */
   step<T>(box: Box, command: StepCommand, judge: JudgeFor<T>): Promise<T>;
+  /** Tells what is installed; true where an equal attempt is known, so that nothing is to be built. */
+  locked(lock: readonly Locked[]): Promise<boolean>;
   /** Puts an output: a small one goes with the outcome. */
   output(file: string, sha256: string, bytes: number): Promise<void>;
   /** Records a step that needed no box of its own. */
@@ -105,16 +110,14 @@ export async function inLease<Spec extends AnySpec, O extends Outcome>(
   try {
     const grant = await ports.door.lease({ ...request, delivery: delivery.number, worker: ports.workerId });
     const lease = ports.door.of(grant);
-    const folder = join(ports.scratch, ports.newId());
-    // At once: a folder is a moment's work, and waiting for it on another thread costs more than the work.
-    mkdirSync(folder, { recursive: true });
+    const scratch = scratchOf(join(ports.scratch, ports.newId()));
     const made = makeScope<Spec>(ports, delivery,
-      { spec: grant.spec as Spec, lease, folder, logOffset: grant.logOffset });
+      { spec: grant.spec as Spec, lease, scratch, logOffset: grant.logOffset, first: grant.first ?? false });
     try {
       return await concluded(made, delivery, lease, ends);
     } finally {
       await made.close();
-      rmSync(folder, { recursive: true, force: true });
+      scratch.remove();
     }
   } catch (error) {
     if (isOver(error)) return { state: delivery.signal.aborted ? 'cancelled' : 'over' };
@@ -122,6 +125,33 @@ export async function inLease<Spec extends AnySpec, O extends Outcome>(
   } finally {
     clearInterval(beat);
   }
+}
+
+interface Scratch { readonly folder: () => string; readonly file: (name: string) => string; readonly remove: () => void }
+
+/**
+ * Files and a folder whose paths begin with `path`. At once: each is a moment's work, and waiting for another thread costs
+ * more than the work; a folder costs several times as much as a file, and most deliveries need none.
+ */
+function scratchOf(path: string): Scratch {
+  const names = new Set<string>();
+  let made = false;
+  return {
+    folder() {
+      if (!made) mkdirSync(path, { recursive: true });
+      made = true;
+      return path;
+    },
+    file(name) {
+      if (names.size === 0) mkdirSync(dirname(path), { recursive: true });
+      names.add(name);
+      return `${path}.${name}`;
+    },
+    remove() {
+      for (const name of names) rmSync(`${path}.${name}`, { force: true });
+      if (made) rmSync(path, { recursive: true, force: true });
+    },
+  };
 }
 
 interface MadeScope<Spec> {
@@ -170,7 +200,8 @@ function projectFailure(error: unknown): Failure | null {
 
 function makeScope<Spec extends AnySpec>(
   ports: WorkerPorts, delivery: Delivery,
-  { spec, lease, folder, logOffset }: { spec: Spec; lease: LeaseDoor; folder: string; logOffset: number },
+  { spec, lease, scratch, logOffset, first }:
+  { spec: Spec; lease: LeaseDoor; scratch: Scratch; logOffset: number; first: boolean },
 ): MadeScope<Spec> {
   const boxes = new Set<Box>();
   const inner = new AbortController();
@@ -189,6 +220,7 @@ function makeScope<Spec extends AnySpec>(
     later,
   });
   let small: Beside['output'] = null;
+  let kept: Beside['lock'] = null;
   const postWaiting = (): Promise<void> => (posts = posts.then(async () => {
     const events = waiting;
     waiting = [];
@@ -204,11 +236,12 @@ function makeScope<Spec extends AnySpec>(
     await (waiting.length > eventsAtOnceMax ? postWaiting() : posts);
     const events = waiting;
     waiting = [];
-    return { events, log: rest, output: small };
+    return { events, log: rest, output: small, lock: kept };
   };
   const header = (step: Step) => log.line(`== ${step} ${ports.clock().toISOString().slice(11, 19)}`);
   const scope: Scope<Spec> = {
-    spec, lease, signal, folder, ports,
+    spec, lease, signal, ports, file: scratch.file,
+    get folder() { return scratch.folder(); },
     say: log.line,
     open: async (image, kind) => {
       stopIf(signal);
@@ -236,9 +269,15 @@ function makeScope<Spec extends AnySpec>(
       if (!verdict.ok) throw new FarmError(verdict.failure);
       return verdict.value;
     },
+    async locked(lock) {
+      // Nothing can be known of the first attempt: what it was built with goes with how it ended.
+      if (!first) return (await lease.lock({ lock: [...lock] })).known;
+      kept = lock;
+      return false;
+    },
     async output(file, sha256, bytes) {
       if (small !== null || bytes > limits.smallBytesMax) await lease.output(file, sha256, bytes);
-      else small = { sha256, bytes: await readFile(file) };
+      else small = { sha256, bytes: readFileSync(file) };
     },
     passed(step, note) {
       header(step);

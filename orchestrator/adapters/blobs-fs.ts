@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, createReadStream, fsync, openSync, writeSync } from 'node:fs';
-import { copyFile, link, mkdir, open, readdir, readFile, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { closeSync, createReadStream, fsync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
+import { copyFile, link, mkdir, open, readdir, readFile, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Pool, PoolClient } from 'pg';
@@ -26,7 +26,8 @@ export function folderBlobs(folder: string, pool: Pool): BlobStore {
 
   /** Digests of a moment ago whose file and row are there: nothing collects them before a day has gone by. */
   const recent = new Map<string, number>();
-  const commit = grouped((batch: readonly Waiting[]) => commitBatch(pool, pathOf, batch));
+  const guarded = underLock(pool);
+  const commit = grouped((batch: readonly Waiting[]) => guarded((client) => commitBatch(client, pathOf, batch)));
 
   async function keep(temporary: string, found: Digest): Promise<Digest> {
     await commit({ temporary, found });
@@ -63,15 +64,18 @@ export function folderBlobs(folder: string, pool: Pool): BlobStore {
       });
     },
     has: (sha256) => touch(pool, sha256),
-    bytes: (sha256) => orNotFound(sha256, () => readFile(pathOf(sha256))),
+    bytes: (sha256) => orNotFound(sha256, async () => {
+      const path = pathOf(sha256);
+      return statSync(path).size <= smallBytes ? readFileSync(path) : readFile(path);
+    }),
     async stream(sha256, range) {
       const file = await orNotFound(sha256, () => open(pathOf(sha256), 'r'));
       // `end` of the port is the first byte that is not wanted, of Node the last one that is.
       return file.createReadStream(range ? { start: range.start, end: range.end - 1 } : {});
     },
-    size: async (sha256) => (await orNotFound(sha256, () => stat(pathOf(sha256)))).size,
+    size: async (sha256) => (await orNotFound(sha256, async () => statSync(pathOf(sha256)))).size,
     async path(sha256) {
-      await orNotFound(sha256, () => stat(pathOf(sha256)));
+      await orNotFound(sha256, async () => statSync(pathOf(sha256)));
       return pathOf(sha256);
     },
     collect(now) {
@@ -153,6 +157,7 @@ function digestOf(bytes: Uint8Array, expect: { sha256?: string; bytesMax?: numbe
   return { sha256, bytes: bytes.length };
 }
 
+/** Read and written on this thread: handing so little to another one costs more than the work itself. */
 const smallBytes = 64 * 1024;
 const synchronised = promisify(fsync);
 
@@ -179,11 +184,11 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
 
 /** A file's or folder's content is on the disk when this ends. */
 async function syncPath(path: string): Promise<void> {
-  const file = await open(path, 'r');
+  const file = openSync(path, 'r');
   try {
-    await file.sync();
+    await synchronised(file);
   } finally {
-    await file.close();
+    closeSync(file);
   }
 }
 
@@ -217,32 +222,77 @@ function grouped<T>(write: (batch: readonly T[]) => Promise<readonly (Error | nu
   });
 }
 
+/** How long the lock stays with a store that has nothing to put, and how long at most: collecting gets its turn. */
+const lockIdleMs = 100;
+const lockMsMax = 2_000;
+
+/**
+ * Gives a connection that holds the lock against collecting. It keeps it for a moment, so that a row needs one statement
+ * of its own; where many wait for the lock, they get it in the order in which they came. A call ends before the next begins.
+ */
+function underLock(pool: Pool): <T>(work: (client: PoolClient) => Promise<T>) => Promise<T> {
+  let held: { readonly client: PoolClient; readonly since: number } | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  const release = async (broken?: Error): Promise<void> => {
+    const last = held;
+    held = null;
+    clearTimeout(timer);
+    if (!last) return;
+    const lost = broken ?? await last.client.query('select pg_advisory_unlock_shared($1)', [collectLock]).then(() => undefined, (error: Error) => error);
+    // A connection that is closed holds no lock.
+    last.client.release(lost);
+  };
+  const take = async (): Promise<PoolClient> => {
+    const client = await pool.connect();
+    try {
+      await client.query('select pg_advisory_lock_shared($1)', [collectLock]);
+    } catch (error) {
+      client.release(error as Error);
+      throw error;
+    }
+    held = { client, since: Date.now() };
+    return client;
+  };
+  return async (work) => {
+    clearTimeout(timer);
+    if (held && Date.now() - held.since > lockMsMax) await release();
+    const client = held?.client ?? await take();
+    try {
+      const value = await work(client);
+      timer = setTimeout(() => void release(), lockIdleMs);
+      return value;
+    } catch (error) {
+      await release(error as Error);
+      throw error;
+    }
+  };
+}
+
 /** Moves files to their places, synchronises the folders, then writes the rows; answers the error of each. */
 async function commitBatch(
-  pool: Pool, pathOf: (sha256: string) => string, batch: readonly Waiting[],
+  client: PoolClient, pathOf: (sha256: string) => string, batch: readonly Waiting[],
 ): Promise<readonly (Error | null)[]> {
-  return inTransaction(pool, async (client) => {
-    await client.query({ name: 'blob-lock', text: 'select pg_advisory_xact_lock_shared($1)', values: [collectLock] });
-    const moved = await Promise.allSettled(batch.map(async ({ temporary, found }) => {
-      const place = pathOf(found.sha256);
-      await rename(temporary, place).catch(async (error: NodeJS.ErrnoException) => {
-        if (error.code !== 'ENOENT') throw error;
-        const made = await mkdir(dirname(place), { recursive: true });
-        if (made !== undefined) await syncPath(dirname(made));
-        await rename(temporary, place);
-      });
-    }));
-    const good = batch.filter((_, at) => moved[at]?.status === 'fulfilled').map(({ found }) => found);
-    await Promise.all([...new Set(good.map(({ sha256 }) => dirname(pathOf(sha256))))].map(syncPath));
-    // In order of digests, each once: two planes that put the same blobs do not wait for each other in a circle.
-    const rows = [...new Map(good.map((one) => [one.sha256, one])).values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
-    await client.query({
-      name: 'blob-rows', values: [rows.map(({ sha256 }) => sha256), rows.map(({ bytes }) => bytes)],
-      text: `insert into blob (sha256, bytes, touched_at) select *, now() from unnest($1::text[], $2::bigint[])
-        on conflict (sha256) do update set touched_at = now()`,
-    });
-    return moved.map((one) => (one.status === 'rejected' ? one.reason as Error : null));
+  const moved = await Promise.allSettled(batch.map(async ({ temporary, found }) => {
+    const place = pathOf(found.sha256);
+    try {
+      renameSync(temporary, place);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      const made = await mkdir(dirname(place), { recursive: true });
+      if (made !== undefined) await syncPath(dirname(made));
+      renameSync(temporary, place);
+    }
+  }));
+  const good = batch.filter((_, at) => moved[at]?.status === 'fulfilled').map(({ found }) => found);
+  await Promise.all([...new Set(good.map(({ sha256 }) => dirname(pathOf(sha256))))].map(syncPath));
+  // In order of digests, each once: two planes that put the same blobs do not wait for each other in a circle.
+  const rows = [...new Map(good.map((one) => [one.sha256, one])).values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
+  await client.query({
+    name: 'blob-rows', values: [rows.map(({ sha256 }) => sha256), rows.map(({ bytes }) => bytes)],
+    text: `insert into blob (sha256, bytes, touched_at) select *, now() from unnest($1::text[], $2::bigint[])
+      on conflict (sha256) do update set touched_at = now()`,
   });
+  return moved.map((one) => (one.status === 'rejected' ? one.reason as Error : null));
 }
 
 async function touch(pool: Pool, sha256: string): Promise<boolean> {

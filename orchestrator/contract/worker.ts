@@ -140,6 +140,8 @@ export const LeaseGrant = Type.Object({
   spec: Type.Union([BuildSpec, TestSpec, SdistSpec]),
   /** Small inputs, so that they need no request of their own: base64 by digest. */
   small: Type.Optional(Type.Record(Type.String(), Type.String())),
+  /** No other attempt was begun for this target of this release: nothing can be known, the lock comes with the end. */
+  first: Type.Optional(Type.Boolean()),
 });
 export type LeaseGrant = Static<typeof LeaseGrant>;
 
@@ -248,12 +250,14 @@ const Base64 = Type.String({ pattern: '^[A-Za-z0-9+/]*={0,2}$', maxLength: Math.
 
 /**
  * The end of a delivery in one request: the step events and log bytes that were not sent before, an output that is small
- * (limits.smallBytesMax), and the outcome.
+ * (limits.smallBytesMax), a lock that nobody had to answer, and the outcome.
  */
 export const LastWords = Type.Object({
   outcome: Outcome,
   events: Type.Optional(Type.Array(StepEvent, { maxItems: 100 })),
   log: Type.Optional(Type.Object({ offset: Count, bytes: Base64 })),
   output: Type.Optional(Type.Object({ sha256: Sha256Text, bytes: Base64 })),
+  /** Of a build whose grant said `first`. */
+  lock: Type.Optional(LockReport.properties.lock),
 });
 export type LastWords = Static<typeof LastWords>;

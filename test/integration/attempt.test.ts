@@ -98,6 +98,23 @@ describe('one delivery of a build', () => {
     expect(await readdir(ports.scratch)).toEqual([]);
   });
 
+  it('asks nothing about the lock of a first attempt: it goes with the outcome', async () => {
+    const asked: unknown[] = [];
+    const lock = async (report: unknown): Promise<LockAnswer> => { asked.push(report); return { attemptKey: 'f'.repeat(64), known: false }; };
+    const locks: unknown[] = [];
+    for (const first of [true, false]) {
+      const { ports, outcomes } = world(playSteps, { lock });
+      const door: ControlDoor = {
+        lease: async (request) => ({ ...await ports.door.lease(request), ...(first ? { first } : {}) }),
+        of: (grant) => ({ ...ports.door.of(grant), outcome: async (outcome, beside) => { outcomes.push(outcome); locks.push(beside.lock); } }),
+      };
+      await runBuild({ ...ports, door }, delivery(), order);
+      expect(outcomes).toMatchObject([{ state: 'succeeded' }]);
+    }
+    expect(locks).toEqual([[], null]);
+    expect(asked).toEqual([{ lock: [] }]);
+  });
+
   it('fetches once for the cells of a release', async () => {
     const scripts: string[] = [];
     const { ports, outcomes, log } = world((command) => {

@@ -171,6 +171,24 @@ describe('an attempt key', () => {
     expect((await plane.records.filesToSign(wider.id))[1]?.attempt?.id).toBe(first.id);
   });
 
+  test('comes with the end of a first attempt, and is known to the next one', async () => {
+    const { buildId, name } = await startedBuild(plane, [target]);
+    const grant = await plane.door.lease({ kind: 'build', id: buildId, target, delivery: 1, worker: 'w' });
+    expect(grant.first).toBe(true);
+    const lease = await plane.door.open(grant.leaseId, grant.secret);
+    await plane.door.end(lease, { outcome: await succeededOutcome(plane, lease, `${name}-1.0-cp311-cp311-manylinux_x86_64.whl`), lock });
+    const kept = await plane.database.prisma.attempt.findUniqueOrThrow({ where: { id: lease.attemptId } });
+    expect(kept).toMatchObject({ lock, attemptKey: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    await plane.database.prisma.attempt.update({ where: { id: lease.attemptId }, data: { state: 'succeeded' } });
+    await plane.records.endBuild(buildId, 'failed', failure('FARM_TIER_MISSED', 'publish', { targets: target }));
+    const wider = await plane.builds.start({ what: name, targets: [target, untested] });
+    const [next, other] = await Promise.all([target, untested].map((of) =>
+      plane.door.lease({ kind: 'build', id: wider.id, target: of, delivery: 1, worker: 'w' })));
+    expect([next?.first, other?.first]).toEqual([undefined, true]);
+    const opened = await plane.door.open(next?.leaseId ?? '', next?.secret ?? '');
+    expect(await plane.door.lock(opened, { lock })).toMatchObject({ known: true, attemptKey: kept.attemptKey });
+  });
+
   test('with other requirements is built again', async () => {
     const { buildId, name } = await startedBuild(plane, [target]);
     await builtCell(name, buildId);

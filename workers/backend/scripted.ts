@@ -2,7 +2,7 @@
  * A backend without containers: it answers what a script says, and obeys the same laws. Its own script, for the
  * fan-out benchmark and for tests, plays the farm's steps and builds a no-op wheel for whatever target it is asked.
  */
-import { writeFile } from 'node:fs/promises';
+import { writeFileSync } from 'node:fs';
 import { fail } from '../../orchestrator/domain/failure.ts';
 import { floorTag, noOpWheel } from './no-op-wheel.ts';
 import type { Backend, Box, BoxOrder, Ended, StepCommand, StepExit } from './types.ts';
@@ -69,7 +69,7 @@ function scriptedBox(id: string, order: BoxOrder, script: BoxScript, gone: () =>
       if (bytes.length > bytesMax) {
         fail('FARM_WHEEL_BROKEN', 'build', { file: path, why: `it is over ${bytesMax} bytes` });
       }
-      await writeFile(toFile, bytes);
+      writeFileSync(toFile, bytes);
       return { bytes: bytes.length };
     },
     async close() {

@@ -1,3 +1,4 @@
+import { readFileSync, statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { ArchiveRefused } from './limits.ts';
 
@@ -9,9 +10,12 @@ export type ByteSource = {
 };
 
 const wholeFileBytesMax = 4 * 2 ** 20;
+/** Read on this thread: handing so little to another one costs more than the reading. */
+const atOnceBytesMax = 64 * 1024;
 
 /** Opens a file; small ones are read at once, larger ones by position. Close it. */
 export async function fileSource(path: string): Promise<ByteSource> {
+  if (statSync(path).size <= atOnceBytesMax) return bufferSource(readFileSync(path));
   const handle = await open(path, 'r');
   try {
     const { size } = await handle.stat();

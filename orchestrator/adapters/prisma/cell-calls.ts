@@ -1,11 +1,11 @@
 /**
- * The functions of migration 0003, one round trip each: what a cell asks of the database while it is built. A named
+ * The functions of migrations 0003 and 0014, one round trip each: what a cell asks of the database while it is built. A named
  * statement is parsed and planned once for a connection.
  */
 import type { Pool } from 'pg';
 import type { StepEvent } from '../../contract/worker.ts';
 import { fail, type Failure } from '../../domain/failure.ts';
-import type { PlanRow } from '../../domain/plan.ts';
+import type { Locked, PlanRow } from '../../domain/plan.ts';
 
 /** How many step events an attempt may have. */
 export const eventsMaxOfAttempt = 500;
@@ -24,11 +24,13 @@ export interface LeasedAttempt {
   readonly attemptId: string; readonly logBytes: number; readonly row: PlanRow;
   /** The described wheel; null for a build. */
   readonly wheel: { readonly sha256: string; readonly filename: string; readonly bytes: number } | null;
+  /** No other attempt was begun for this target of this release; false for a test. */
+  readonly first: boolean;
 }
 
 interface LeaseRow {
   refused: string | null; attempt_id: string; log_bytes: string; row: PlanRow; wheel_sha256: string | null;
-  wheel_filename: string | null; wheel_bytes: string | null;
+  wheel_filename: string | null; wheel_bytes: string | null; first: boolean | null;
 }
 
 /** @errors FARM_NOT_FOUND, FARM_ENDED, FARM_LEASE_STALE */
@@ -43,7 +45,7 @@ export async function callLease(pool: Pool, call: LeaseCall): Promise<LeasedAtte
   if (!found || found.refused !== null) return refuse(found?.refused ?? '', { build: call.id, target: call.target });
   const { wheel_sha256: sha256, wheel_filename: filename } = found;
   return {
-    attemptId: found.attempt_id, logBytes: Number(found.log_bytes), row: found.row,
+    attemptId: found.attempt_id, logBytes: Number(found.log_bytes), row: found.row, first: found.first ?? false,
     wheel: call.kind === 'test' && sha256 && filename ? { sha256, filename, bytes: Number(found.wheel_bytes ?? 0) } : null,
   };
 }
@@ -82,6 +84,8 @@ export interface EndCall {
   readonly failure: Failure | null;
   readonly built: { readonly sha256: string; readonly filename: string } | null;
   readonly reusedFrom: string | null;
+  /** A build's requirements and key where they were not kept before. */
+  readonly locked: { readonly lock: readonly Locked[]; readonly attemptKey: string } | null;
 }
 
 /**
@@ -92,11 +96,11 @@ export interface EndCall {
 export async function callEnd(pool: Pool, lease: NamedLease, call: EndCall): Promise<'done' | 'again' | 'log'> {
   const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
   const { rows: [found] } = await pool.query<{ refused: string | null }>({
-    name: 'farm-end', text: 'select refused from farm_end($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)',
+    name: 'farm-end', text: 'select refused from farm_end($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
     values: [
       lease.id, lease.secretHash, call.kind, JSON.stringify(call.events), eventsMaxOfAttempt, call.log?.offset ?? 0,
       call.log?.bytes ?? 0, call.log?.sha256 ?? null, json(call.outcome), json(call.failure), call.built?.sha256 ?? null,
-      call.built?.filename ?? null, call.reusedFrom,
+      call.built?.filename ?? null, call.reusedFrom, json(call.locked?.lock ?? null), call.locked?.attemptKey ?? null,
     ],
   });
   if (found?.refused === null) return 'done';
@@ -105,7 +109,7 @@ export async function callEnd(pool: Pool, lease: NamedLease, call: EndCall): Pro
   return refuse(found?.refused ?? '', { build: lease.ownerId, lease: lease.id });
 }
 
-/** The card of a word of migration 0003. */
+/** The card of a word of those functions. */
 function refuse(refused: string, { build, target = '', lease = '' }: { build: string; target?: string; lease?: string }): never {
   switch (refused) {
     case 'no build': return fail('FARM_NOT_FOUND', 'plan', { thing: `build ${build}` });

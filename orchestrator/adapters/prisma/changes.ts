@@ -20,7 +20,7 @@ export interface Changes {
 }
 
 const reconnectMs = 500;
-const togetherMs = 25;
+const togetherMs = 50;
 
 /** Changes over Postgres NOTIFY: one listening connection for the process, opened at the first listener. */
 export function openChanges(database: Database): Changes {
@@ -70,9 +70,12 @@ export function openChanges(database: Database): Changes {
     const words = [...soon.values()];
     soon.clear();
     if (words.length === 0) return;
-    // Listeners look by themselves every second, too: a database that is away loses no more than time.
-    await database.pool.query('select pg_notify(c, i) from unnest($1::text[], $2::text[]) as w(c, i)',
-      [words.map(({ channel }) => channel), words.map(({ id }) => id)]).catch(() => undefined);
+    // Listeners look by themselves every second, too: a database that is away loses no more than time. For the same
+    // reason the disk is not waited for: what was changed has been committed before.
+    await database.pool.query({
+      name: 'tell-soon', values: [words.map(({ channel }) => channel), words.map(({ id }) => id)],
+      text: `select set_config('synchronous_commit', 'off', true), pg_notify(c, i) from unnest($1::text[], $2::text[]) as w(c, i)`,
+    }).catch(() => undefined);
   };
 
   return {

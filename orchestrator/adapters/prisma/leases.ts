@@ -55,7 +55,10 @@ async function leaseCell({ database }: LeasePorts, request: CellRequest): Promis
   const { spec, inputs } = await buildSpec(prisma, id, attemptId, row);
   const leased = await callLease(pool, { ...call, row, inputs });
   keepLease({ id: call.leaseId, kind, ownerId: id, target, attemptId: leased.attemptId, inputs, row, secretHash: call.secretHash });
-  return { leaseId: call.leaseId, secret, logOffset: leased.logBytes, spec: { ...spec, attemptId: leased.attemptId } };
+  return {
+    leaseId: call.leaseId, secret, logOffset: leased.logBytes, spec: { ...spec, attemptId: leased.attemptId },
+    ...(leased.first ? { first: true } : {}),
+  };
 }
 
 async function leaseSource(ports: LeasePorts, request: LeaseRequest): Promise<LeaseGrant> {

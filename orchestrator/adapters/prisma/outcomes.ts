@@ -1,8 +1,9 @@
 import { limits } from '../../contract/limits.ts';
 import type { BuildOutcome, LastWords, Outcome, SdistOutcome, StepEvent, TestOutcome } from '../../contract/worker.ts';
 import { fail, failure, type Evidence, type Failure } from '../../domain/failure.ts';
-import { canonicalText, judgeWheel } from '../../domain/plan.ts';
+import { canonicalText, judgeWheel, type Locked } from '../../domain/plan.ts';
 import type { OpenLease } from '../../ports.ts';
+import { attemptKeyOf } from './attempt-key.ts';
 import { callEnd, hasEnded, type EndCall, type NamedLease } from './cell-calls.ts';
 import { asJson, type Tx } from './database.ts';
 import { appendLog, sealLog, type LogPorts } from './logs.ts';
@@ -21,6 +22,8 @@ interface Ending<O> {
   readonly log?: { readonly offset: number; readonly bytes: Uint8Array };
   /** The wheel was put with the outcome. */
   readonly put?: string;
+  /** Of a build whose lock was not sent before. */
+  readonly lock?: readonly Locked[];
 }
 
 /** What the calls of the database know a lease by. */
@@ -39,12 +42,12 @@ export async function recordOutcome(ports: LogPorts, lease: OpenLease, outcome: 
  * @errors as `recordOutcome`; FARM_DIGEST_MISMATCH, FARM_NO_SPACE, FARM_TOO_LARGE of what came with it
  */
 export async function endLease(ports: LogPorts, lease: OpenLease, last: LastWords): Promise<void> {
-  const { outcome, events = [], log, output } = last;
+  const { outcome, events = [], log, output, lock } = last;
   const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'base64');
   if (output) await ports.blobs.put(bytesOf(output.bytes), { sha256: output.sha256, bytesMax: limits.smallBytesMax });
   await settle(ports, lease, {
     outcome, events, ...(output ? { put: output.sha256 } : {}),
-    ...(log ? { log: { offset: log.offset, bytes: bytesOf(log.bytes) } } : {}),
+    ...(log ? { log: { offset: log.offset, bytes: bytesOf(log.bytes) } } : {}), ...(lock ? { lock } : {}),
   });
 }
 
@@ -103,9 +106,10 @@ type Verdict = Pick<EndCall, 'kind' | 'failure' | 'built'>;
 /** Puts the log away and makes the call; a log that was sent in parts is sealed first. */
 async function conclude(ports: LogPorts, lease: OpenLease, ending: Ending<Outcome>, verdict: Verdict): Promise<void> {
   const { database, blobs, changes } = ports;
-  const { outcome, events = [], log, reusedFrom = null } = ending;
+  const { outcome, events = [], log, lock, reusedFrom = null } = ending;
+  const locked = lock ? { lock, attemptKey: await attemptKeyOf(database.prisma, lease, lock) } : null;
   const call = (sealed: EndCall['log']): ReturnType<typeof callEnd> =>
-    callEnd(database.pool, namedLease(lease), { ...verdict, events, log: sealed, outcome, reusedFrom });
+    callEnd(database.pool, namedLease(lease), { ...verdict, events, log: sealed, outcome, reusedFrom, locked });
   // Without bytes beside the outcome there may be chunks: they are joined before the attempt ends, as nobody waits after.
   if (!log) await sealLog(ports, lease.attemptId, verdict.kind);
   const sealed = log ? { offset: log.offset, bytes: log.bytes.length, sha256: (await blobs.put(log.bytes)).sha256 } : null;

@@ -1,12 +1,12 @@
 import type { BuildOutcome, LockAnswer, LockReport } from '../../contract/worker.ts';
 import { fail } from '../../domain/failure.ts';
-import { attemptKeyText } from '../../domain/plan.ts';
 import type { BlobStore, OpenLease } from '../../ports.ts';
+import { attemptKeyOf } from './attempt-key.ts';
 import { asJson, type Tx } from './database.ts';
 import { callLock, hasEnded } from './cell-calls.ts';
 import { namedLease, settleBuild } from './outcomes.ts';
 import type { LogPorts } from './logs.ts';
-import { asRow, buildFacts, planOf, sha256Of } from './rows.ts';
+import { buildFacts, sha256Of } from './rows.ts';
 
 /**
  * Records the lock of an attempt and with it the attempt key; where an attempt under the same key has ended before,
@@ -25,9 +25,7 @@ export async function recordLock(ports: LogPorts, lease: OpenLease, report: Lock
     return { attemptKey: sha256Of(JSON.stringify(report.lock)), known: false };
   }
   const facts = await buildFacts(prisma, lease.ownerId);
-  const row = lease.row ?? asRow((await prisma.attempt.findUniqueOrThrow({ where: { id: lease.attemptId } })).row)
-    ?? fail('FARM_INTERNAL', 'build', { why: `attempt ${lease.attemptId} has no row` });
-  const attemptKey = sha256Of(attemptKeyText(await planOf(prisma, facts.planSha256), row, report.lock));
+  const attemptKey = await attemptKeyOf(prisma, lease, report.lock);
   const asked = { attemptId: lease.attemptId, lock: report.lock, attemptKey };
   if (!await callLock(database.pool, namedLease(lease), asked)) return { attemptKey, known: false };
   const known = await knownAttempt(prisma, ports.blobs, { attemptKey, notId: lease.attemptId, again: facts.again });

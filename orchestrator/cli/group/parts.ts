@@ -74,8 +74,8 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
   const typescript = (file: string): string[] => [settings.node, join(settings.root, file)];
   // V8 grows a heap while there is memory, and a farm stays for weeks: with these the control plane is half as large.
   // Prisma's compiler of queries is WebAssembly: V8's second compiler takes 40 MB to make it no faster.
-  const small = (file: string): string[] => [
-    settings.node, '--max-semi-space-size=2', '--max-old-space-size=384', '--liftoff-only', join(settings.root, file),
+  const small = (file: string, ...flags: string[]): string[] => [
+    settings.node, '--max-semi-space-size=2', '--max-old-space-size=384', '--liftoff-only', ...flags, join(settings.root, file),
   ];
   const service = { kind: 'service', stopSignal: 'SIGTERM', stopMsMax: 3_000 } as const;
   const database = settings.postgresArgv ? ['postgres'] : [];
@@ -93,7 +93,7 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
     },
     {
       ...service, name: 'control', needs: ['migrate', ...queues], ready: { kind: 'line', text: 'ready' },
-      argv: small('orchestrator/temporal-worker.ts'), env: plane,
+      argv: small('orchestrator/temporal-worker.ts', '--import', join(settings.root, 'orchestrator/workflow-thread.ts')), env: plane,
     },
     {
       ...service, name: 'worker', needs: queues, ready: { kind: 'line', text: 'ready' },

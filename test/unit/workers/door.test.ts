@@ -16,7 +16,7 @@ const grant: LeaseGrant = {
   },
 };
 
-const nothingBeside = { events: [], log: null, output: null };
+const nothingBeside = { events: [], log: null, output: null, lock: null };
 
 /** A door whose control plane gives these replies in turn; the clock moves only by pauses. */
 function doorWith(...replies: Reply[]) {
@@ -67,13 +67,14 @@ describe('control door', () => {
   it('sends what is left with the outcome in one request', async () => {
     const { door, sent } = doorWith({ status: 204 });
     const output = { sha256: 'd'.repeat(64), bytes: new TextEncoder().encode('wheel') };
+    const lock = [{ name: 'setuptools', version: '80', filename: 'setuptools-80-py3-none-any.whl', sha256: 'e'.repeat(64) }];
     await door.of(grant).outcome({ kind: 'sdist', state: 'cancelled' }, {
-      events: [{ step: 'build', state: 'started' }], log: { offset: 7, bytes: new TextEncoder().encode('line\n') }, output,
+      events: [{ step: 'build', state: 'started' }], log: { offset: 7, bytes: new TextEncoder().encode('line\n') }, output, lock,
     });
     expect(sent.map(({ path }) => path)).toEqual(['/worker/leases/L1/end']);
     expect(JSON.parse(sent[0]!.text)).toEqual({
       outcome: { kind: 'sdist', state: 'cancelled' }, events: [{ step: 'build', state: 'started' }],
-      log: { offset: 7, bytes: btoa('line\n') }, output: { sha256: output.sha256, bytes: btoa('wheel') },
+      log: { offset: 7, bytes: btoa('line\n') }, output: { sha256: output.sha256, bytes: btoa('wheel') }, lock,
     });
   });
 
