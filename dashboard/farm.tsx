@@ -49,6 +49,7 @@ function Workers(): ReactElement {
     <>
       <h1>Workers</h1>
       <Refusal refused={refused} />
+      <p className="quiet">Another machine joins with the line that <code>./farm pool add NAME</code> prints; its token is listed, and revoked, under <A to="/account">Account</A>.</p>
       {!value ? <Waiting /> : value.workers.length === 0 ? <p>No worker has taken a cell in the last seven days.</p> : (
         <Table label="Workers" heads={['Worker', 'Pools', 'Works on', 'Last cell', 'Cells in 24 h', 'Failed by the farm']}>
           {value.workers.map((one) => (

@@ -36,7 +36,7 @@ function OneRelease({ project, choice }: { project: string; choice: Extract<Choi
   };
   return (
     <>
-      <p>{failed === 0 ? 'Every cell has a wheel, or cannot have one.' : `${count(failed, 'cell')} without a wheel are built again.`}</p>
+      <p>{failed === 0 ? 'Every cell has a wheel, or cannot have one.' : `${count(failed, 'cell')} without a wheel ${failed === 1 ? 'is' : 'are'} built again.`}</p>
       <RebuildButton project={project} buildId={choice.buildId} targets={failed === 0 ? [] : targetsOf(choice.cells)} />
       {choice.state === 'running' ? (
         <div className="action"><button type="button" onClick={() => void cancel()}>Cancel the build</button><span role="status">{said}</span></div>

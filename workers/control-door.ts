@@ -20,6 +20,9 @@ export class DoorError extends FarmError {}
 export const isOver = (error: unknown): boolean =>
   error instanceof DoorError && (error.failure.code === 'FARM_LEASE_STALE' || error.failure.code === 'FARM_ENDED');
 
+/** True where the control plane does not know this worker's token, or not any more: another worker may go on. */
+export const isUnwelcome = (error: unknown): boolean => error instanceof DoorError && error.failure.code === 'FARM_UNAUTHORIZED';
+
 export interface LeaseDoor {
   /** The bytes of an input as a file of this worker, digest checked. @errors FARM_DIGEST_MISMATCH */
   input(blob: Pick<BlobInput, 'sha256' | 'bytes'>): Promise<string>;
@@ -53,6 +56,8 @@ export interface DoorOptions {
   readonly token: string;
   readonly cache: InputCache;
   readonly pause: (ms: number) => Promise<void>;
+  /** Called when a lease is refused because of the token: it was revoked, and taking more work would only break it. */
+  readonly unwelcome?: () => void;
   /** Milliseconds; only differences count. */
   readonly now: () => number;
 }
@@ -72,7 +77,10 @@ export function controlDoor(options: DoorOptions): ControlDoor {
   const ask = (sent: AskOrder) => asked(options, sent);
   return {
     async lease(request) {
-      const answer = await ask({ method: 'POST', path: '/worker/leases', headers: auth(token), json: request });
+      const answer = await ask({ method: 'POST', path: '/worker/leases', headers: auth(token), json: request }).catch((error: unknown) => {
+        if (isUnwelcome(error)) options.unwelcome?.();
+        throw error;
+      });
       return (await readJson(answer)) as LeaseGrant;
     },
     of: (grant) => leaseDoor(options, grant, ask),

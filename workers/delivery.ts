@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { ApplicationFailure } from '@temporalio/common';
 import { FarmError } from '../orchestrator/domain/failure.ts';
-import { isOver } from './control-door.ts';
+import { isOver, isUnwelcome } from './control-door.ts';
 import { Stopped } from './scope.ts';
 import type { Delivery, Ending } from './scope.ts';
 
@@ -37,7 +37,7 @@ export function asTemporal(error: unknown): ApplicationFailure {
     const { failure } = error;
     return ApplicationFailure.create({
       type: failure.code, message: failure.message, details: [failure],
-      nonRetryable: failure.retry === 'never' && !isOver(error),
+      nonRetryable: failure.retry === 'never' && !isOver(error) && !isUnwelcome(error),
     });
   }
   const stopped = error instanceof Stopped;

@@ -103,7 +103,7 @@ async function backendOf(config: Config): Promise<Backend> {
   return dockerBackend({ docker: new Docker(), workerId: config.workerId, farmId: config.farmId, network });
 }
 
-async function portsOf(config: Config, backend: Backend): Promise<WorkerPorts> {
+async function portsOf(config: Config, backend: Backend, unwelcome: () => void): Promise<WorkerPorts> {
   const now = () => Date.now();
   const scratch = join(config.folder, 'scratch');
   await rm(scratch, { recursive: true, force: true });
@@ -111,7 +111,7 @@ async function portsOf(config: Config, backend: Backend): Promise<WorkerPorts> {
   return {
     backend, scratch, workerId: config.workerId, clock: () => new Date(), newId: randomUUID,
     door: controlDoor({
-      send: httpSend(config.url), token: config.token, now, pause,
+      send: httpSend(config.url), token: config.token, now, pause, unwelcome,
       cache: inputCache(join(config.folder, 'inputs'), inputCacheBytesMax, now),
     }),
     fetches: fetchStore(join(config.folder, 'fetched'),
@@ -145,9 +145,13 @@ async function main(): Promise<void> {
   Runtime.install({ shutdownSignals: [], logger: quietLogger() });
   const backend = await backendOf(config);
   await backend.closeAll().catch((error: Error) => console.error(`docker: ${error.message}`));
-  const ports = await portsOf(config, backend);
-  const connection = await connect(config);
   let stopping = false;
+  const ports = await portsOf(config, backend, () => {
+    if (!stopping) console.error('the farm does not know this worker’s token any more; ./farm pool add prints a new line');
+    process.exitCode = 1;
+    stop();
+  });
+  const connection = await connect(config);
   const stop = () => {
     if (stopping) return;
     stopping = true;

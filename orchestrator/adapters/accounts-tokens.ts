@@ -10,6 +10,8 @@ import type { Database } from './prisma/database.ts';
 /** Marks our tokens, so that scanners of leaked secrets can know them. */
 const prefix = 'whf_';
 const day = 24 * 60 * 60 * 1000;
+/** What a token of a worker is called where others have a role: it opens `/worker/` and nothing else. */
+export const workerRole = 'worker';
 /** The farm's own token makes tokens for this account. */
 const owner = { id: 'farm', login: 'farm', kind: 'named' };
 
@@ -20,8 +22,10 @@ export const tokensOf = (prisma: Database['prisma']): Pick<Accounts, 'tokens' | 
     return rows.map(viewOf);
   },
   async addToken(actor, { name, project = '', role, days }) {
-    if (!mayAct(actor.grants, role, project)) {
-      return fail('FARM_FORBIDDEN', 'plan', { role, project: project || 'the whole farm', who: actor.login });
+    // A worker sees what it builds, of every project: only an admin of the farm lets one in.
+    const [needed, where] = role === workerRole ? ['admin', ''] as const : [role, project];
+    if (!mayAct(actor.grants, needed, where)) {
+      return fail('FARM_FORBIDDEN', 'plan', { role: needed, project: where || 'the whole farm', who: actor.login });
     }
     if (actor.via === 'farm') {
       await prisma.account.createMany({ data: [owner], skipDuplicates: true });

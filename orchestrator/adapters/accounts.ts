@@ -5,7 +5,7 @@ import { limits } from '../contract/limits.ts';
 import { fail } from '../domain/failure.ts';
 import { isRole, narrowed, type Actor, type Grant, type Role } from '../domain/roles.ts';
 import { asksOf } from './accounts-asks.ts';
-import { tokensOf } from './accounts-tokens.ts';
+import { tokensOf, workerRole } from './accounts-tokens.ts';
 import type { Account, AccountRole, ApiToken } from './prisma/client/client.ts';
 import type { Database } from './prisma/database.ts';
 import { projectOfAlert } from './prisma/registration-rows.ts';
@@ -30,10 +30,16 @@ export function prismaAccounts({ prisma, pool }: Database): Accounts {
   return {
     async byToken(token) {
       const found = await prisma.apiToken.findUnique({ where: { hash: sha256(token) }, include: { account: { include: { roles: true } } } });
-      if (!found || !isInForce(found) || found.account.disabledAt) return null;
+      if (!found || !isInForce(found) || found.account.disabledAt || found.role === workerRole) return null;
       // Once a minute is enough to see that a token is in use.
-      await pool.query(`update api_token set last_used_at = now() where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')`, [found.id]);
+      await noteUse(pool, found.id);
       return { ...actorOf(found.account, 'token'), grants: narrowed(grantsOf(found.account.roles), grantOf(found)) };
+    },
+    async isWorker(token) {
+      const found = await prisma.apiToken.findUnique({ where: { hash: sha256(token) } });
+      if (!found || found.role !== workerRole || !isInForce(found)) return false;
+      await noteUse(pool, found.id);
+      return true;
     },
     async bySession(cookie) {
       const found = await prisma.session.findUnique({ where: { hash: sha256(cookie) }, include: { account: { include: { roles: true } } } });
@@ -90,6 +96,9 @@ export function prismaAccounts({ prisma, pool }: Database): Accounts {
     ...asksOf(prisma),
   };
 }
+
+const noteUse = (pool: Database['pool'], id: string): Promise<unknown> => pool.query(
+  `update api_token set last_used_at = now() where id = $1 and (last_used_at is null or last_used_at < now() - interval '1 minute')`, [id]);
 
 const isInForce = ({ revokedAt, expiresAt }: ApiToken): boolean => revokedAt === null && (expiresAt === null || expiresAt > new Date());
 const grantOf = ({ project, role }: ApiToken): Grant => ({ project, role: isRole(role) ? role : 'viewer' });

@@ -99,6 +99,8 @@ async function readAll(ports: RegistrationPorts, { what, project }: ProposalRequ
     github.file(at, `${folder}pyproject.toml`, repository.defaultBranch), github.file(at, `${folder}setup.py`, repository.defaultBranch),
     github.tags(at), github.releases(at), administers(github, repository, asker),
   ]);
+  // What the farm's own keys read of a private repository is nobody else's to know, not even that it is there.
+  if (repository.private && !admin) fail('FARM_REPOSITORY_UNKNOWN', 'plan', { repository: fullName });
   const settings = settingsOf(pyproject);
   const said = (settings['project'] as Settings | undefined)?.['name'];
   const named = parseName(project ?? (typeof said === 'string' ? said : ''));

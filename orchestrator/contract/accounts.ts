@@ -35,7 +35,9 @@ export const TokenView = Type.Object({
 });
 export type TokenView = Static<typeof TokenView>;
 export const TokenRequest = Type.Object({
-  name: Type.String({ minLength: 1, maxLength: 80, pattern: '\\S' }), project: Type.Optional(ProjectName), role: RoleName,
+  name: Type.String({ minLength: 1, maxLength: 80, pattern: '\\S' }), project: Type.Optional(ProjectName),
+  /** `worker` opens `/worker/` for a machine that joins a pool, and nothing else; an admin of the farm makes it. */
+  role: Type.Union([RoleName, Type.Literal('worker')]),
   days: Type.Optional(Type.Integer({ minimum: 1, maximum: 3650 })),
 });
 export type TokenRequest = Static<typeof TokenRequest>;

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { request } from 'node:https';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { clientVenv } from '../support/clients.ts';
 import { freshVenv, run } from '../support/clients-run.ts';
 import { startFarm, type TestFarm } from '../support/farm.ts';
@@ -43,11 +43,11 @@ afterAll(async () => {
   rmSync(scratch, { recursive: true, force: true });
 });
 
-/** A project that has no wheel for one of its two targets. */
+/** A project of a private repository that has no wheel for one of its two targets. */
 async function madeRepository(): Promise<typeof repository> {
   const files = { ...animals.failsOnArmv7l.files } as Record<string, string>;
   files['pyproject.toml'] = `${files['pyproject.toml']}[project]\nname = "${project}"\nversion = "1.0"\n[tool.cibuildwheel]\nbuild = "cp311-manylinux_*"\nskip = "*_aarch64"\n`;
-  const fake: FakeRepository = { id: 77, fullName: `acme/${project}`, admin: true, files, tags: [], permissions: { zoe: 'admin' } };
+  const fake: FakeRepository = { id: 77, fullName: `acme/${project}`, admin: true, files, tags: [], permissions: { zoe: 'admin' }, private: true };
   github.repositories.push(fake);
   const git = await github.repository(fake.fullName);
   await git.commit(files);
@@ -129,7 +129,7 @@ describe('a maintainer', () => {
     await page.getByLabel('Repository or project').fill(`acme/${project}`);
     await page.getByRole('button', { name: 'Look' }).click();
     await page.getByRole('heading', { name: 'Readiness' }).waitFor();
-    expect(await page.getByRole('region', { name: 'Readiness' }).innerText()).toContain('no tag names a version');
+    expect(await page.getByRole('region', { name: 'Readiness' }).innerText()).toMatch(/no tag names a version[\s\S]*the repository is private/);
     expect(await page.locator('input[type=checkbox]:checked').count()).toBeGreaterThanOrEqual(2);
     for (const label of await page.locator('label:has(input[type=checkbox]:checked)').all()) {
       const target = (await label.innerText()).trim();
@@ -184,6 +184,35 @@ describe('a maintainer', () => {
       if (Date.now() > until) expect.unreachable('no second attempt');
       await page.waitForTimeout(500);
     }
+  });
+
+  it('builds a column again from the grid, cancels that build, and builds the row again', async () => {
+    const row = page.locator('.grid tbody th button', { hasText: '1.0' });
+    const newest = async (): Promise<[string, string[]] | undefined> => {
+      const [build] = JSON.parse((await ask('/api/builds?limit=1')).text) as { state: string; cells: { target: string }[] }[];
+      return build && [build.state, build.cells.map(({ target }) => target)];
+    };
+    await page.locator(`.grid thead button[title^="${arm}"]`).click();
+    await page.locator('.drawer').getByText('1 release without a wheel for it: 1.0.').waitFor();
+    await page.getByRole('button', { name: 'Rebuild the column' }).click();
+    await page.getByText('1 build started.').waitFor();
+    await page.keyboard.press('Escape');
+    await page.locator(`${cellOf(arm, 'queued')}, ${cellOf(arm, 'running')}`).first().waitFor();
+    await row.click();
+    await page.getByRole('button', { name: 'Cancel the build' }).click();
+    await page.getByText('The build ends within seconds.').waitFor();
+    await page.keyboard.press('Escape');
+    // The cell shows what it was before the build that came to nothing.
+    await vi.waitFor(async () => expect(await newest()).toEqual(['cancelled', [arm]]), { timeout: 60_000, interval: 500 });
+    await page.locator(cellOf(arm, 'failed')).waitFor();
+    await row.click();
+    await page.locator('.drawer').getByText('1 cell without a wheel is built again.').waitFor();
+    await page.locator('.drawer').getByRole('button', { name: 'Rebuild' }).click();
+    await page.getByText('It is being built').waitFor();
+    await page.keyboard.press('Escape');
+    await vi.waitFor(async () => expect(await newest()).toEqual(['failed', [arm]]), { timeout: 200_000, interval: 500 });
+    await page.locator(cellOf(arm, 'failed')).waitFor();
+    expect(await page.locator(cellOf(x86, 'succeeded')).count()).toBe(1);
   });
 
   it('edits a bound and adds a dependency; a second maintainer approves it', async () => {
@@ -292,8 +321,8 @@ describe('somebody without a role', () => {
     await visit(eve.page, `/register`);
     await eve.page.getByLabel('Repository or project').fill(`acme/${project}`);
     await eve.page.getByRole('button', { name: 'Look' }).click();
-    await eve.page.getByText('FARM_REPOSITORY_NOT_ADMIN').waitFor();
-    expect(await eve.page.getByRole('button', { name: 'Register', exact: true }).isDisabled()).toBe(true);
+    await eve.page.getByText('FARM_REPOSITORY_UNKNOWN').waitFor();
+    expect(await eve.page.getByRole('button', { name: 'Register', exact: true }).count()).toBe(0);
     await eve.context.close();
   });
 
@@ -301,6 +330,12 @@ describe('somebody without a role', () => {
     const forged = delivery('push', tagPush(repository.fake, 'v6.6.6', 'a'.repeat(40)), 'not the secret');
     const answer = await ask('/hooks/github', { method: 'POST', headers: forged.headers, body: forged.payload });
     expect([answer.status, answer.text]).toEqual([401, expect.stringContaining('FARM_WEBHOOK_SIGNATURE') as string]);
+  });
+
+  it('finds the token that read the private repository in no file of the farm but that of its keys', async () => {
+    const basic = Buffer.from(`x-access-token:${personToken}`).toString('base64');
+    const found = await run('grep', ['-rlF', '-e', personToken, '-e', basic, farm.home]);
+    expect(found.output.trim().split('\n')).toEqual([join(farm.home, 'keys', 'github.json')]);
   });
 
   it('saw pages on which nothing went wrong', () => {

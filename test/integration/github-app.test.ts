@@ -85,6 +85,8 @@ describe('a repository at which the App is installed', () => {
     const proposal = await hub.registrations.propose({ what: 'acme/hidden' }, admin);
     expect(proposal).toMatchObject({ project: 'hidden', repository: { private: true, admin: true, who: null }, tags: ['v0.9'], problems: [] });
     expect(proposal.report.map(({ says }) => says)).toContain('the repository is private');
+    const eve = { login: 'eve', admin: false, person: 'eve' };
+    expect(await codeOf(hub.registrations.propose({ what: 'acme/hidden' }, eve))).toBe('FARM_REPOSITORY_UNKNOWN');
     await repository('elsewhere', {});
     expect((await hub.registrations.propose({ what: 'acme/elsewhere' }, admin)).problems.map(({ code }) => code)).toEqual(['FARM_REPOSITORY_NOT_ADMIN']);
     expect(await hub.registrations.register({ what: 'acme/hidden', targets: [], by: 'ann' }, admin)).toMatchObject({ repository: { fullName: 'acme/hidden', state: 'active' } });

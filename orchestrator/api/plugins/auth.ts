@@ -26,12 +26,12 @@ declare module 'fastify' {
 export interface GuardOptions {
   /** The farm's own token: may do everything under `/api/`. */
   readonly apiToken: string;
-  /** Everything under `/worker/`. */
+  /** Of the farm's own worker: everything under `/worker/`. */
   readonly workerToken: string;
   /** Names in the Host header that are answered, without port; null for every name. */
   readonly hosts: readonly string[] | null;
   /** Absent: the farm's own token is the only one. */
-  readonly accounts?: Pick<Accounts, 'byToken' | 'bySession' | 'projectOf' | 'write'>;
+  readonly accounts?: Pick<Accounts, 'byToken' | 'isWorker' | 'bySession' | 'projectOf' | 'write'>;
   /** Where browsers reach the farm, where a proxy stands before it: `https://farm.example`. */
   readonly origin?: string;
   /** Name of the session's cookie. */
@@ -46,7 +46,7 @@ const farmActor: Actor = { accountId: 'farm', login: 'farm', via: 'farm', grants
  * page of a stranger whose name was pointed at 127.0.0.1 (DNS rebinding) could read the farm else.
  */
 export function guard(app: FastifyInstance, options: GuardOptions): void {
-  const { workerToken, hosts, accounts } = options;
+  const { hosts, accounts } = options;
   const allowed = hosts ? new Set(['localhost', '127.0.0.1', '[::1]', ...hosts.map((host) => host.toLowerCase())]) : null;
   app.decorateRequest('actor', null);
   app.decorateRequest('project', '');
@@ -57,7 +57,7 @@ export function guard(app: FastifyInstance, options: GuardOptions): void {
     if (allowed && !route.startsWith('/worker/') && !allowed.has(hostOf(request))) {
       fail('FARM_BAD_REQUEST', 'plan', { why: 'the Host header names another machine' });
     }
-    if (route.startsWith('/worker/') && !isToken(bearerOf(request), workerToken)) fail('FARM_UNAUTHORIZED', 'plan');
+    if (route.startsWith('/worker/') && !await isWorker(options, bearerOf(request))) fail('FARM_UNAUTHORIZED', 'plan');
     if (!route.startsWith('/api/')) return;
     const changes = !reading.has(request.method);
     const bearer = bearerOf(request);
@@ -95,6 +95,11 @@ function detailOf({ params, body }: FastifyRequest): Record<string, unknown> {
   const { what, targets, why, basis, role, project, platform, name, url, set, remove, bound, mode } = Object(body) as Record<string, unknown>;
   const kept = { ...Object(params) as object, what, targets, why, basis, role, project, platform, name, url, set, remove, bound, mode };
   return Object.fromEntries(Object.entries(kept).filter(([, value]) => value !== undefined));
+}
+
+/** The farm's own worker, or one that joined with a token of its own, which can be revoked. */
+async function isWorker({ workerToken, accounts }: GuardOptions, bearer: string | null): Promise<boolean> {
+  return isToken(bearer, workerToken) || (bearer !== null && bearer !== '' && await accounts?.isWorker(bearer) === true);
 }
 
 async function actorOfToken({ apiToken, accounts }: GuardOptions, bearer: string): Promise<Actor | null> {

@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { LeaseGrant } from '../../../orchestrator/contract/worker.ts';
-import { controlDoor, isOver } from '../../../workers/control-door.ts';
+import { controlDoor, isOver, isUnwelcome } from '../../../workers/control-door.ts';
+import { asTemporal } from '../../../workers/delivery.ts';
 import type { Sent } from '../../../workers/send.ts';
 
 type Reply = { status: number; json?: unknown; text?: string } | 'refused';
@@ -19,10 +20,13 @@ const grant: LeaseGrant = {
 const nothingBeside = { events: [], log: null, output: null, lock: null };
 
 /** A door whose control plane gives these replies in turn; the clock moves only by pauses. */
-function doorWith(...replies: Reply[]) {
+function doorWith(...order: (Reply | { readonly unwelcome: () => void })[]) {
+  const replies = order.filter((one): one is Reply => one === 'refused' || !('unwelcome' in one));
+  const more = Object.assign({}, ...order.filter((one) => one !== 'refused' && 'unwelcome' in one)) as { unwelcome?: () => void };
   const sent: (Sent & { readonly text: string })[] = [];
   const pauses: number[] = [];
   const door = controlDoor({
+    ...more,
     token: 'tok', now: () => pauses.reduce((sum, ms) => sum + ms, 0),
     pause: async (ms) => void pauses.push(ms),
     cache: { get: () => Promise.reject(new Error('not asked')), drop: async () => undefined },
@@ -62,6 +66,17 @@ describe('control door', () => {
       expect(sent).toHaveLength(1);
       expect(sent[0]!.headers['x-lease-secret']).toBe('hush');
     }
+  });
+
+  it('says that its token opens nothing any more, when a lease is refused for it', async () => {
+    const said: string[] = [];
+    const { door } = doorWith({ status: 401, json: { code: 'FARM_UNAUTHORIZED', detail: 'no', next: 'ask' } }, { unwelcome: () => said.push('unwelcome') });
+    const error = await door.lease({ kind: 'build', id: 'b', target: 't', delivery: 1, worker: 'w' }).catch((one: unknown) => one);
+    expect([isUnwelcome(error), said]).toEqual([true, ['unwelcome']]);
+    // A lease that was taken over is refused in the same words; that is no word about the token.
+    await expect(door.of(grant).lock({ lock: [] })).rejects.toMatchObject({ failure: { code: 'FARM_UNAUTHORIZED' } });
+    expect(said).toEqual(['unwelcome']);
+    expect(asTemporal(error)).toMatchObject({ type: 'FARM_UNAUTHORIZED', nonRetryable: false });
   });
 
   it('sends what is left with the outcome in one request', async () => {
