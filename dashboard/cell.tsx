@@ -13,20 +13,28 @@ import { filePath, verifyLines } from './verify.ts';
 export default function CellDrawer({ project, cell, close }: { project: string; cell: Cell; close: () => void }): ReactElement {
   const { value, refused } = useLoaded(`${cell.buildId} ${cell.target} ${cell.state} ${cell.tested ?? ''}`, () =>
     answerOf(client.GET('/api/builds/{id}', { params: { path: { id: cell.buildId } } })));
-  const view = value?.cells.find(({ target }) => target === cell.target);
+  // Cells of a release may be of builds of their own: the newest build that has this one, if the row's newest leaves it out.
+  const elsewhere = value !== null && !has(value, cell);
+  const { value: earlier } = useLoaded(elsewhere ? `earlier ${cell.buildId} ${cell.target}` : '', async () => (elsewhere
+    ? answerOf(client.GET('/api/builds', { params: { query: { project, version: cell.version, limit: '50' } } })) : []));
+  const build = value && (!elsewhere ? value : earlier?.find((one) => has(one, cell, 'cancelled')) ?? earlier?.find((one) => has(one, cell)));
+  const view = build?.cells.find(({ target }) => target === cell.target);
   return (
     <Dialog open onClose={close} className="drawer" backdrop={<div className="backdrop" />} unmountOnHide>
       <header><DialogHeading render={<h2 />}><code>{cell.target}</code></DialogHeading><DialogDismiss className="close" aria-label="Close">×</DialogDismiss></header>
       <p className="quiet">{project} {cell.version}</p>
       <p className="says"><State state={cell.state} /> {stateWords[cell.state]?.says}{cell.tested ? `; ${testedWords[cell.tested]?.says}` : ''}</p>
       <Refusal refused={refused} />
-      {view && value ? <Details build={value} cell={view} /> : refused ? null : <Waiting rows={5} />}
-      {value && !view ? <p>This cell was built under another plan of the release; the newest build leaves it out.</p> : null}
+      {view && build ? <Details build={build} cell={view} /> : refused || (elsewhere && earlier) ? null : <Waiting rows={5} />}
+      {elsewhere && earlier && !build ? <p>This cell was built long ago; its build is not among the newest of the release.</p> : null}
       <RebuildButton project={project} buildId={cell.buildId} targets={[cell.target]} />
       <p>{cell.upstream ? 'The upstream index has a wheel for this target, too.' : 'The upstream index has no wheel for this target.'}</p>
     </Dialog>
   );
 }
+
+/** Whether a build has the cell, in another state than this one. */
+const has = ({ cells }: BuildView, { target }: Cell, but?: string): boolean => cells.some((one) => one.target === target && one.state !== but);
 
 function Details({ build, cell }: { build: BuildView; cell: CellView }): ReactElement {
   const { wheel, wheelSha256 } = cell;

@@ -196,7 +196,8 @@ export interface Builds {
   plan(request: BuildRequest): Promise<PlanView>;
   start(request: BuildRequest): Promise<BuildView>;
   view(id: string): Promise<BuildView>;
-  newest(limit: number): Promise<readonly BuildView[]>;
+  /** Of all, of a project, or of one release. */
+  newest(limit: number, of?: { readonly project?: string; readonly version?: string }): Promise<readonly BuildView[]>;
   cancel(id: string, by: string): Promise<void>;
   /** Calls back on every change of the build until the signal aborts. */
   watch(id: string, changed: (view: BuildView) => void, signal: AbortSignal): Promise<void>;

@@ -48,8 +48,9 @@ export function prismaBuilds(ports: BuildPorts): Builds {
     },
     waits: (id) => waitsOf(database, workflows, id),
     view: (id) => view(id),
-    async newest(limit) {
-      const rows = await prisma.build.findMany({ orderBy: { startedAt: 'desc' }, take: limit, select: { id: true } });
+    async newest(limit, { project, version } = {}) {
+      const release = { ...(project === undefined ? {} : { project }), ...(version === undefined ? {} : { version }) };
+      const rows = await prisma.build.findMany({ where: { plan: { release } }, orderBy: { startedAt: 'desc' }, take: limit, select: { id: true } });
       return views(rows.map(({ id }) => id), true);
     },
     async cancel(id, by) {

@@ -116,7 +116,7 @@ describe('a second worker in a network of its own', () => {
 
   it('builds cells with nothing but Temporal and the worker door', async () => {
     const api = await apiOf(farm);
-    const builds = await Promise.all(Array.from({ length: 8 }, (_, at) => startAnimal(farm, unhurried(`zoo-spread-${at}`))));
+    const builds = await Promise.all(Array.from({ length: 5 }, (_, at) => startAnimal(farm, unhurried(`zoo-spread-${at}`))));
     const views = await Promise.all(builds.map(({ build }) => ended(api, build.id, 180_000)));
     expect(views.map(({ state }) => state), JSON.stringify(views.map(({ cells }) => cells[0]?.failure)) + printed)
       .toEqual(views.map(() => 'succeeded'));

@@ -29,7 +29,7 @@ const targetsStatement = `
 
 const failuresStatement = `
   select r.project, c.failure, count(*) as cells from cell c join plan p on p.sha256 = c.plan_sha256 join release r on r.id = p.release_id
-  where p.sha256 = any($1) and c.failure->>'code' in ('FARM_REQUIREMENT_NO_WHEEL', 'FARM_REQUIREMENT_UNKNOWN')
+  where p.sha256 = any($1) and c.failure->>'code' in ('FARM_BLOCKED', 'FARM_REQUIREMENT_NO_WHEEL', 'FARM_REQUIREMENT_UNKNOWN')
   group by r.project, c.failure`;
 
 /** Summaries of one project, or of all: coverage of the highest version that was planned. Three statements. */

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { BuildRequest, BuildView, BuildWait, CellInputs, PlanView } from '../../contract/api.ts';
 import type { Attempts, Builds } from '../../ports.ts';
+import { normalizeName } from '../../domain/names.ts';
 import { ofBuild, ofWhat } from '../plugins/access.ts';
 import type { Follow } from '../plugins/followers.ts';
 
@@ -9,6 +10,7 @@ const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
 const ByCell = Type.Object({ id: Type.String({ maxLength: 64 }), target: Type.String({ maxLength: 80 }) });
 const ByInput = Type.Object({ ...ByCell.properties, sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) });
 const Newest = Type.Object({ limit: Type.Optional(Type.String({ pattern: '^[0-9]{1,3}$' })) });
+const NewestOf = Type.Object({ ...Newest.properties, project: Type.Optional(Type.String({ maxLength: 214 })), version: Type.Optional(Type.String({ maxLength: 200 })) });
 const CancelRequest = Type.Object({ by: Type.String({ maxLength: 80 }) });
 
 /** Proxies close a connection that says nothing for a minute. @unit milliseconds */
@@ -33,9 +35,11 @@ export function buildRoutes(
       return reply.code(view.started ? 201 : 200).send(view);
     });
 
-  app.get<{ Querystring: { limit?: string } }>('/api/builds',
-    { schema: { querystring: Newest }, config: { words: { summary: 'Builds, newest first.', answer: Type.Array(BuildView) } } },
-    (request) => builds.newest(Math.min(Number(request.query.limit ?? 20), newestMax)));
+  app.get<{ Querystring: { limit?: string; project?: string; version?: string } }>('/api/builds',
+    { schema: { querystring: NewestOf }, config: { words: { summary: 'Builds, newest first; of all, of a project, or of one release.', answer: Type.Array(BuildView) } } },
+    ({ query: { limit = '20', project, version } }) => builds.newest(Math.min(Number(limit), newestMax), {
+      ...(project === undefined ? {} : { project: normalizeName(project) }), ...(version === undefined ? {} : { version }),
+    }));
 
   app.get<{ Params: { id: string } }>('/api/builds/:id',
     { schema: { params: ById }, config: { words: { summary: 'One build.', answer: BuildView } } },

@@ -39,6 +39,7 @@ test('a failure for a requirement names what blocks the cell', () => {
   const named = (message: string, code = 'FARM_REQUIREMENT_NO_WHEEL') => blockedOn({ code, message });
   expect(named('The requirement Some_Thing>=2 has no wheel for cp313-win_amd64.')).toBe('some-thing');
   expect(named('No file satisfies the requirement x.', 'FARM_REQUIREMENT_UNKNOWN')).toBe('x');
+  expect(named('blocked by numpy (no cp311-manylinux_aarch64 wheel).', 'FARM_BLOCKED')).toBe('numpy');
   expect([named('x', 'FARM_COMPILE_ERROR'), blockedOn(null)]).toEqual([null, null]);
 });
 

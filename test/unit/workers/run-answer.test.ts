@@ -40,7 +40,7 @@ describe('failures in the words of Temporal', () => {
     expect(made).toMatchObject({ type: 'FARM_DOCKER_DOWN', nonRetryable: false });
   });
   it('does not repeat what will not change', () => {
-    expect(asTemporal(new DoorError(failure('FARM_UNAUTHORIZED', 'plan'))).nonRetryable).toBe(true);
+    expect(asTemporal(new DoorError(failure('FARM_FORBIDDEN', 'plan'))).nonRetryable).toBe(true);
   });
   it('gives work that a stopping worker had to another one', () => {
     expect(asTemporal(new Stopped('x'))).toMatchObject({ type: 'FARM_WORKER_LOST', nonRetryable: false });
