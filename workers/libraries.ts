@@ -30,7 +30,8 @@ export function libraryStore(
     const path = join(folder, `${key}.tar`);
     if (await stat(path).then(() => true, () => false)) return path;
     await mkdir(folder, { recursive: true });
-    const part = `${path}.part`;
+    // Another farm of this machine may make the same one in the same folder.
+    const part = `${path}.${process.pid}.part`;
     await make(part);
     // What is in a tar may stand beside it.
     await rename(`${part}.json`, `${path}.json`).catch(() => undefined);

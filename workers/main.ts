@@ -2,7 +2,7 @@
  * Composition root of a worker: one process that serves the build and test queues of its pools.
  *
  * Environment: FARM_URL, FARM_WORKER_TOKEN, TEMPORAL_ADDRESS (needed); FARM_ID, FARM_WORKER_ID, FARM_POOLS
- * (`linux-amd64`, several by comma), FARM_WORKER_FOLDER, FARM_CONCURRENCY, FARM_ONCE (ends after one cell's step), FARM_BACKEND (`docker` or `scripted`),
+ * (`linux-amd64`, several by comma), FARM_WORKER_FOLDER, FARM_LIBRARIES (folder of compiled libraries; else in that one), FARM_CONCURRENCY, FARM_ONCE (ends after one cell's step), FARM_BACKEND (`docker` or `scripted`),
  * WHEELFARM_DEBIAN_MIRROR (sources of external libraries; else apt's own archive), FARM_FETCH_NETWORK (`bridge` or `host`; else found out), TEMPORAL_NAMESPACE, and for a remote Temporal
  * TEMPORAL_TLS_CA, TEMPORAL_TLS_CERT, TEMPORAL_TLS_KEY (files). Prints `ready` when it takes work.
  */
@@ -39,6 +39,8 @@ interface Config {
   readonly workerId: string;
   readonly pools: readonly string[];
   readonly folder: string;
+  /** Compiled libraries, by key; other farms of this machine may use it too. */
+  readonly libraries: string;
   readonly concurrency: number;
   /** Ends after one activity. */
   readonly once: boolean;
@@ -61,12 +63,13 @@ function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
   if (missing.length > 0) throw new Error(`a worker needs ${missing.join(', ')} in its environment`);
   const workerId = env['FARM_WORKER_ID'] ?? `${hostname()}-${process.pid}`;
   const network = env['FARM_FETCH_NETWORK'];
+  const folder = env['FARM_WORKER_FOLDER'] ?? join(tmpdir(), `wheelfarm-${workerId}`);
   return {
     url: env['FARM_URL']!, token: env['FARM_WORKER_TOKEN']!, temporal: env['TEMPORAL_ADDRESS']!,
     namespace: env['TEMPORAL_NAMESPACE'] ?? 'default',
     farmId: env['FARM_ID'] ?? 'farm', workerId,
     pools: (env['FARM_POOLS'] ?? 'linux-amd64').split(',').map((pool) => pool.trim()).filter(Boolean),
-    folder: env['FARM_WORKER_FOLDER'] ?? join(tmpdir(), `wheelfarm-${workerId}`),
+    folder, libraries: env['FARM_LIBRARIES'] ?? join(folder, 'libraries'),
     concurrency: env['FARM_ONCE'] ? 1 : Math.max(1, Number(env['FARM_CONCURRENCY'] ?? limits.workerConcurrency) || 1),
     once: Boolean(env['FARM_ONCE']),
     scripted: env['FARM_BACKEND'] === 'scripted',
@@ -116,7 +119,7 @@ async function portsOf(config: Config, backend: Backend, unwelcome: () => void):
     }),
     fetches: fetchStore(join(config.folder, 'fetched'),
       (key) => createHash('sha256').update(key).digest('hex').slice(0, 40)),
-    libraries: await libraryPorts(join(config.folder, 'libraries'), config.debianMirror),
+    libraries: await libraryPorts(config.libraries, config.debianMirror),
     scripts: await loadScripts(),
   };
 }

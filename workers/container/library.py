@@ -5,6 +5,7 @@ Order, compile: {mode, source: file, script: path of build.sh, target, external?
   linkage: "shared" | "static", tools?: [Debian packages of this machine], prefix, out: tar to write, sourceDateEpoch}
 Result: {bytes}
 """
+import collections
 import hashlib
 import io
 import os
@@ -12,6 +13,8 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -19,6 +22,7 @@ from common import StepFailure, clip, run_step
 
 SOURCE_BYTES_MAX = 256 * 1024 * 1024
 SECONDS_MAX = 60
+SILENCE_SECONDS = 60
 
 
 def fetch(order):
@@ -82,6 +86,30 @@ def environment_of(order):
             "BUILD": f"{os.uname().machine}-linux-gnu", "LINKAGE": order["linkage"], "TOOLS": f"{work}/library-tools"}
 
 
+def run_script(script, place, environment):
+    """Exit status of build.sh and its last lines, which are printed as they come.
+
+    Where it is silent a line says that it runs: openssl's make prints nothing, and a step that is silent for long is ended.
+    """
+    lines, ended, began = collections.deque(maxlen=12), threading.Event(), time.monotonic()
+
+    def tell():
+        while not ended.wait(SILENCE_SECONDS):
+            print(f"wheelfarm: build.sh runs for {round(time.monotonic() - began)} s", flush=True)
+
+    with subprocess.Popen(["sh", script], cwd=place, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors="replace") as child:
+        teller = threading.Thread(target=tell, daemon=True)
+        teller.start()
+        for line in child.stdout:
+            print(line, end="", flush=True)
+            if line.strip():
+                lines.append(line.rstrip())
+    ended.set()
+    teller.join()
+    return child.returncode, list(lines) or ["it printed nothing"]
+
+
 def compile_library(order):
     """Errors: FARM_EXTERNAL_FAILED with the last line that build.sh printed."""
     folder = os.path.join(order.get("work", "/work"), "library")
@@ -92,13 +120,10 @@ def compile_library(order):
         unpack_package(package, environment["TOOLS"])
     place = unpack(order["source"], folder)
     before = set(files_of(order["prefix"]))
-    done = subprocess.run(["sh", order["script"]], cwd=place, env=environment, stdin=subprocess.DEVNULL,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", check=False)
-    print(done.stdout, end="", flush=True)
-    if done.returncode != 0:
-        lines = [line for line in done.stdout.splitlines() if line.strip()] or ["it printed nothing"]
+    status, lines = run_script(order["script"], place, environment)
+    if status != 0:
         raise StepFailure("FARM_EXTERNAL_FAILED", {"name": order["name"], "why": clip(lines[-1], 300)},
-                          {"text": "\n".join(lines[-12:])})
+                          {"text": "\n".join(lines)})
     pack(order["prefix"], order["out"], [path for path in files_of(order["prefix"]) if path not in before])
     return {"bytes": os.path.getsize(order["out"])}
 

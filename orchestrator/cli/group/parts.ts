@@ -69,7 +69,7 @@ export function partsOf(settings: GroupSettings): PartPlan[] {
     ...Object.fromEntries(controlOnly.map((name) => [name, undefined])),
     FARM_URL: farmUrl(kept.ports), FARM_WORKER_TOKEN: kept.secrets.workerToken, TEMPORAL_ADDRESS: temporalAddress,
     FARM_WORKER_ID: `${kept.identity.farmId}-w1`, FARM_POOLS: 'linux-amd64',
-    FARM_WORKER_FOLDER: join(home, 'worker'), FARM_ID: kept.identity.farmId,
+    FARM_WORKER_FOLDER: join(home, 'worker'), FARM_LIBRARIES: join(settings.cache, 'libraries'), FARM_ID: kept.identity.farmId,
   };
   const typescript = (file: string): string[] => [settings.node, join(settings.root, file)];
   // V8 grows a heap while there is memory, and a farm stays for weeks: with these the control plane is half as large.

@@ -106,3 +106,18 @@ it('counts as compiler calls those that name an input', async () => {
   expect(await ask('import compilerlog\nanswer = [compilerlog.is_compile(each) for each in given]', calls))
     .toEqual([true, false, false, false, true]);
 });
+
+it('tells that a library is compiled while its build says nothing, and keeps the last lines', async () => {
+  const answer = await ask(`
+import contextlib, io, os, tempfile, library
+library.SILENCE_SECONDS = 0.05
+folder = tempfile.mkdtemp()
+script = os.path.join(folder, "build.sh")
+with open(script, "w") as file:
+    file.write("echo first; sleep 0.3; for each in 1 2 3 4 5 6 7 8 9 10 11 12 13; do echo line $each; done; exit 3")
+said = io.StringIO()
+with contextlib.redirect_stdout(said):
+    status, lines = library.run_script(script, folder, dict(os.environ))
+answer = [status, lines[0], lines[-1], "wheelfarm: build.sh runs for 0 s" in said.getvalue(), said.getvalue().startswith("first")]`);
+  expect(answer).toEqual([3, 'line 2', 'line 13', true, true]);
+});
