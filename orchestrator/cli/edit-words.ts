@@ -12,10 +12,21 @@ export function previewLines(preview: EditPreview): string[] {
     ...preview.groups.flatMap(groupLines),
     ...preview.remarks.map((remark) => `Note: ${remark}`), '',
     'Who will see it:', ...reachLines(preview), '',
-    'Files:', ...files.map(({ filename, bytes, storedBytes }) => `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`),
+    'Files:', ...fileLines(files),
     ...(preview.sdist?.filename ? [`  ${preview.sdist.filename}  patched from ${preview.sdist.original}`] : []), '',
     ...addedLines(preview, ['']),
   ].map(printable);
+}
+
+/** A release of fifty wheels must not push the difference off the screen. */
+const filesShown = 8;
+
+function fileLines(files: EditPreview['files']): string[] {
+  const sum = (of: (file: EditPreview['files'][number]) => number): string => size(files.reduce((so, file) => so + of(file), 0));
+  const lines = files.slice(0, filesShown).map(({ filename, bytes, storedBytes }) =>
+    `  ${filename}  ${size(bytes)}, of which ${size(storedBytes)} are new`);
+  if (files.length <= filesShown) return lines;
+  return [...lines, `  and ${files.length - filesShown} more; all ${files.length}: ${sum(({ bytes }) => bytes)}, of which ${sum((one) => one.storedBytes)} are new`];
 }
 
 /** Who has to say yes to an added dependency. */
@@ -70,7 +81,7 @@ export function editedLines(edit: EditView): string[] {
   if (state !== 'published') return [`Edit ${edit.id} of ${project} ${version} was ${state}; the release is as it was.`];
   const took = duration(Date.parse(edit.endedAt ?? edit.startedAt) - Date.parse(edit.startedAt));
   const stored = files.reduce((sum, file) => sum + file.storedBytes, 0);
-  const file = files.find(({ filename }) => filename.includes('x86_64')) ?? files[0];
+  const file = files.find(({ filename }) => /linux.*x86_64/.test(filename)) ?? files[0];
   return [
     `${project} ${version} was edited: ${files.length} new file${files.length === 1 ? '' : 's'} in ${took}, ${size(stored)} stored. Edit ${edit.id}`,
     'Install it:',

@@ -31,6 +31,13 @@ describe('previewLines', () => {
     ]);
   });
 
+  it('shows some of many files, and what all of them are', () => {
+    const files = Array.from({ length: 10 }, (_, at) => ({ ...file, filename: `a-1.0-1-${at}.whl` }));
+    const lines = previewLines({ ...preview, files });
+    expect(lines.filter((line) => line.includes('.whl  ')).length).toBe(8);
+    expect(lines).toContain('  and 2 more; all 10: 120.0 MB, of which 200 kB are new');
+  });
+
   it('names the files of each group where they differ, and an added dependency', () => {
     const lines = previewLines({ ...preview, secondApproval: true, groups: [...preview.groups, { filenames: ['b.whl', 'c.whl'], changes: [] }] });
     expect(lines).toContain('In a-1.0-py3-none-any.whl:');
@@ -52,6 +59,11 @@ describe('editedLines', () => {
     expect(text).toContain('pip install --index-url http://127.0.0.1:1/simple/ a==1.0');
     expect(text).toContain(`http://127.0.0.1:1/files/cd/cd/${'cd'.repeat(30)}/a-1.0-1-py3-none-any.whl`);
     expect(text).toContain('./farm verify a-1.0-1-py3-none-any.whl --against a-1.0-py3-none-any.whl');
+  });
+
+  it('takes the wheel of a Linux machine to verify, where there is one', () => {
+    const named = (platform: string) => ({ ...file, sha256: 'cd'.repeat(32), filename: `a-1.0-1-cp311-cp311-${platform}.whl` });
+    expect(editedLines({ ...edit, files: [named('macosx_11_0_x86_64'), named('manylinux_2_17_x86_64')] }).at(-1)).toContain('manylinux');
   });
 
   it('says that nothing happened where it was not published', () => {
