@@ -17,6 +17,11 @@ export interface PreviewChecks {
   check(request: EditPreviewRequest): Promise<EditCheck>;
   /** What was answered for this very edit of these very files; null where nobody asked. */
   known(made: Drafted): readonly Resolution[] | null;
+  /**
+   * The wheels of this very edit as they were made for its check a moment ago; whoever records it sees whether the release
+   * is still what it was. Null where they have to be made.
+   */
+  made(request: EditPreviewRequest & { readonly basis: string }): Drafted | null;
   /** How the build of its patched sdist is by now; null where it has none, or nobody asked. */
   knownBuild(made: Drafted): Promise<SdistBuild | null>;
 }
@@ -25,6 +30,8 @@ export interface PreviewChecks {
 export type Judge = (staged: StagedEdit, blobs: Pick<BlobStore, 'size' | 'stream'>) => Promise<readonly Resolution[]>;
 
 const keptMax = 200;
+/** New bytes of wheels that are kept for the yes of a person, of all edits together. */
+const madeBytesMax = 32 * 2 ** 20;
 
 /** Kept of a check: the resolvers' answer, and the patched sdist as it lies in the blob store. */
 interface Kept { readonly resolution: readonly Resolution[]; readonly sdist: SdistToBuild['sdist'] | null }
@@ -32,36 +39,49 @@ interface Kept { readonly resolution: readonly Resolution[]; readonly sdist: Sdi
 /** Checks of previews; answers are kept in this process only: an edit without one is checked before it is published. */
 export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
   const kept = new Map<string, Kept>();
+  const drafts = new Map<string, Drafted>();
+  /** The newest; older ones go as far as there is no room for them. */
+  function keepMade(key: string, fresh: Drafted): void {
+    drafts.delete(key);
+    drafts.set(key, fresh);
+    let bytes = 0;
+    for (const [old, one] of [...drafts].toReversed()) {
+      bytes += one.draft.wheels.reduce((sum, { wheel }) => sum + wheel.own.length, 0);
+      if (bytes > madeBytesMax) drafts.delete(old);
+    }
+  }
   const buildOf = (made: Drafted, { sdist }: Kept): Promise<SdistBuild | null> => (sdist === null || !ports.builds
     ? Promise.resolve(null) : sdistBuildOf({ ...ports, ...ports.builds }, toBuild(made, sdist)));
   return {
     known: (made) => kept.get(keyOf(made))?.resolution ?? null,
+    made: (request) => drafts.get(requestKey(request, request.basis)) ?? null,
     async knownBuild(made) {
       const known = kept.get(keyOf(made));
       return known ? buildOf(made, known) : null;
     },
     async check(request) {
-      const made = await drafted(ports, request);
-      const key = keyOf(made);
+      const fresh = await drafted(ports, request);
+      keepMade(requestKey(request, fresh.source.basis), fresh);
+      const key = keyOf(fresh);
       const known = kept.get(key);
-      if (known) return { resolution: [...known.resolution], sdistBuilt: asView(await buildOf(made, known)) };
-      const sdist = await keepSdist(ports.blobs, made.draft.sdist);
-      const { project, version } = made.source;
+      if (known) return { resolution: [...known.resolution], sdistBuilt: asView(await buildOf(fresh, known)) };
+      const sdist = await keepSdist(ports.blobs, fresh.draft.sdist);
+      const { project, version } = fresh.source;
       const answer = await judge({
-        project, version, toVersion: made.toVersion, startedAt: ports.clock.now(), groups: made.draft.groups,
-        wheels: made.draft.wheels.map(({ source, wheel }) => ({
+        project, version, toVersion: fresh.toVersion, startedAt: ports.clock.now(), groups: fresh.draft.groups,
+        wheels: fresh.draft.wheels.map(({ source, wheel }) => ({
           filename: wheel.filename, sha256: wheel.sha256, bytes: BigInt(wheel.bytes), metadataSha256: wheel.metadataSha256,
           requiresPython: /^Requires-Python: *(.*?)\r?$/m.exec(wheel.metadata.split(/\r?\n\r?\n/)[0] ?? '')?.[1] ?? source.requiresPython,
         })),
-      }, inMemory(ports, made));
+      }, inMemory(ports, fresh));
       const oldest = kept.keys().next();
       if (kept.size >= keptMax && !oldest.done) kept.delete(oldest.value);
-      const fresh: Kept = {
+      const found: Kept = {
         resolution: answer,
         sdist: sdist && { filename: sdist.sdistFilename, sha256: sdist.sdistSha256, bytes: Number(sdist.sdistBytes) },
       };
-      kept.set(key, fresh);
-      return { resolution: [...answer], sdistBuilt: asView(await buildOf(made, fresh)) };
+      kept.set(key, found);
+      return { resolution: [...answer], sdistBuilt: asView(await buildOf(fresh, found)) };
     },
   };
 }
@@ -72,6 +92,9 @@ const toBuild = ({ source: { project, version }, draft }: Drafted, sdist: SdistT
   project, version, sdist,
   wheels: draft.wheels.map(({ wheel }) => ({ filename: wheel.filename, metadata: async () => wheel.metadata })),
 });
+
+const requestKey = ({ what, mode, set, remove, bound, undo }: EditPreviewRequest, basis: string): string =>
+  JSON.stringify([what, mode, set, remove, bound, undo ?? null, basis]);
 
 const keyOf = ({ source, operations, toVersion }: Drafted): string =>
   createHash('sha256').update(JSON.stringify([source.project, source.version, source.basis, operations, toVersion])).digest('hex');

@@ -59,8 +59,8 @@ function standOf(
 }
 
 /** What an edit of the release is made for, as it stands now: one question. @errors FARM_EDIT_RELEASE */
-export async function standOfRelease(tx: Tx, project: string, version: string): Promise<Pick<Stand, 'basis' | 'buildTag' | 'nextPost'>> {
-  return standOf(await filesOf(tx, project), { project, version });
+export async function standOfRelease(tx: Tx, of: Parameters<typeof standOf>[1]): Promise<Stand> {
+  return standOf(await filesOf(tx, of.project), of);
 }
 
 /**

@@ -171,20 +171,35 @@ export async function refuseRebuild(tx: Tx, project: string, version: string): P
   if (open) fail('FARM_REBUILD_RUNNING', 'publish', { project, version, build: open.id });
 }
 
+/**
+ * Both, by one question: people wait for the answer.
+ * @returns whether an edit that goes on is delivered as that version
+ */
+async function refuseOpen(tx: Tx, { project, version, toVersion }: { project: string; version: string; toVersion: string | null }): Promise<boolean> {
+  const [found] = await tx.$queryRaw<{ edit: string | null; build: string | null; taken: boolean }[]>`
+    select (select id from edit where project = ${project} and version = ${version} and state = any(${openStates}) limit 1) as edit,
+      (select b.id from build b join plan p on p.sha256 = b.plan_sha256 join release r on r.id = p.release_id
+        where b.state = 'running' and b.rebuild is not null and r.project = ${project} and r.version = ${version} limit 1) as build,
+      exists (select 1 from edit where project = ${project} and to_version = ${toVersion}::text and state = any(${openStates})) as taken`;
+  if (found?.edit) fail('FARM_EDIT_RUNNING', 'publish', { project, version, edit: found.edit });
+  if (found?.build) fail('FARM_REBUILD_RUNNING', 'publish', { project, version, build: found.build });
+  return found?.taken === true;
+}
+
 /** One edit of a release at a time, made for the files that its preview showed. @errors FARM_EDIT_RUNNING, FARM_REBUILD_RUNNING, FARM_EDIT_STALE */
 export async function recordEdit(tx: Tx, { builder }: EditsPorts, wanted: NewEdit): Promise<string> {
   const { request, draft, approvals, source: { project, version } } = wanted;
   await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`edit ${project} ${version}`}, 0))`;
-  await refuseOpenEdit(tx, project, version);
-  await refuseRebuild(tx, project, version);
-  const { basis, buildTag, nextPost } = await standOfRelease(tx, project, version);
-  const postTaken = wanted.toVersion !== null && (nextPost !== wanted.toVersion
-    || await tx.edit.findFirst({ where: { project, toVersion: wanted.toVersion, state: { in: openStates } } }) !== null);
+  const taken = await refuseOpen(tx, { project, version, toVersion: wanted.toVersion });
+  const { basis, buildTag, nextPost } = await standOfRelease(tx, { project, version });
+  const postTaken = wanted.toVersion !== null && (nextPost !== wanted.toVersion || taken);
   if (basis !== request.basis || postTaken) fail('FARM_EDIT_STALE', 'publish', { project, version });
   const waits = waitsFor(draft, approvals);
   const edit = await tx.edit.create({
     data: {
-      state: waits ? 'awaiting-approval' : 'running', requesterId: wanted.person, id: wanted.made?.id ?? randomUUID(), project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion, operations: asJson(wanted.operations), why: request.why.trim(),
+      state: waits ? 'awaiting-approval' : 'running', requesterId: wanted.person, id: wanted.made?.id ?? randomUUID(),
+      project, version, mode: wanted.toVersion === null ? 'respin' : 'post', toVersion: wanted.toVersion,
+      operations: asJson(wanted.operations), why: request.why.trim(),
       requestedBy: request.by, approvals: asJson(approvals), groups: asJson(draft.groups), buildTag: wanted.toVersion === null ? buildTag : 0, builder,
       basisSha256: basis, startedAt: wanted.now, undoes: wanted.undoes, batchId: wanted.batchId ?? null,
       acceptedConflict: request.acceptConflict ?? false, acceptedUnbuilt: request.acceptUnbuilt ?? false,

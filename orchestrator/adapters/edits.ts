@@ -29,7 +29,7 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
     check: (request) => checks.check(request),
     async start(request, asker) {
       const now = ports.clock.now();
-      const made = await drafted(ports, request, now);
+      const made = checks.made(request) ?? await drafted(ports, request, now);
       const resolution = checks.known(made);
       const conflicts = resolution?.filter(({ state }) => state === 'conflict') ?? [];
       if (conflicts[0] && request.acceptConflict !== true) {

@@ -7,8 +7,8 @@ import { draftEdit, type Draft } from '../edits-draft.ts';
 import { keepSdist } from '../edits-sdist.ts';
 import { claimedBy, requiresPythonOf } from './edit-claims.ts';
 import { sdistOrigin, sdistToPublish } from './edit-sdists.ts';
-import { readRelease, type EditedSource } from '../edits-release.ts';
-import { Prisma, type Edit, type EditWheel } from './client/client.ts';
+import { readRelease, standOfRelease } from '../edits-release.ts';
+import { Prisma, type Edit, type EditWheel, type File } from './client/client.ts';
 import { asJson, type Database, type Tx } from './database.ts';
 
 export interface EditRecordPorts { readonly database: Database; readonly blobs: BlobStore }
@@ -20,7 +20,8 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
     async prepare(editId) {
       const edit = await running(prisma, editId);
       if (edit.preparedAt) return;
-      const source = await unchanged(prisma, edit);
+      const source = await readRelease(prisma, edit.project, edit.version, edit.id);
+      refuseStale(edit, source);
       const sourceDateEpoch = Math.floor(edit.startedAt.getTime() / 1000);
       const draft = await draftEdit(ports, {
         ...source, sourceDateEpoch, buildTag: edit.buildTag, toVersion: edit.toVersion,
@@ -53,8 +54,13 @@ export function prismaEditRecords(ports: EditRecordPorts): EditRecords {
       // Whoever cancels says so here before the workflow hears of it.
       if (edit.failure !== null) return null;
       if (!edit.preparedAt) fail('FARM_INTERNAL', 'publish', { why: `edit ${editId} has no wheels yet` });
-      const [source, wheels] = await Promise.all([unchanged(prisma, edit), prisma.editWheel.findMany({ where: { editId } })]);
-      const order = publishOrder(edit, source, wheels);
+      const { project: name, version, id } = edit;
+      const [stand, project, wheels] = await Promise.all([
+        standOfRelease(prisma, { project: name, version, without: id }), prisma.project.findUnique({ where: { name } }),
+        prisma.editWheel.findMany({ where: { editId } }),
+      ]);
+      refuseStale(edit, stand);
+      const order = publishOrder(edit, { displayName: project?.displayName ?? name, originals: stand.current }, wheels);
       return { ...order, files: [...order.files, ...await sdistToPublish(ports, edit)] };
     },
     async end(editId, state, failure) {
@@ -84,17 +90,17 @@ async function running(tx: Tx, editId: string): Promise<Edit> {
 }
 
 /** The release as the edit found it; wheels that joined meanwhile would miss the edit. @errors FARM_EDIT_STALE */
-async function unchanged(tx: Tx, edit: Edit): Promise<EditedSource> {
-  const source = await readRelease(tx, edit.project, edit.version, edit.id);
-  if (source.basis !== edit.basisSha256) fail('FARM_EDIT_STALE', 'publish', { project: edit.project, version: edit.version });
-  return source;
+function refuseStale({ project, version, basisSha256 }: Edit, now: { readonly basis: string }): void {
+  if (now.basis !== basisSha256) fail('FARM_EDIT_STALE', 'publish', { project, version });
 }
 
 /** Puts what is new of each wheel: a tail and its METADATA. */
 export function keepWheels(blobs: BlobStore, editId: string, draft: Draft) {
   return Promise.all(draft.wheels.map(async ({ source, wheel, changes }) => {
-    const own = await blobs.put(wheel.own);
-    const metadata = await blobs.put(Buffer.from(wheel.metadata, 'utf8'), { sha256: wheel.metadataSha256 });
+    // At once, so that they are made durable together.
+    const [own, metadata] = await Promise.all([
+      blobs.put(wheel.own), blobs.put(Buffer.from(wheel.metadata, 'utf8'), { sha256: wheel.metadataSha256 }),
+    ]);
     return {
       editId, filename: wheel.filename, sha256: wheel.sha256, bytes: BigInt(wheel.bytes),
       originalSha256: source.sha256, originalFilename: source.filename, originalMetadataSha256: source.metadataSha256 ?? '',
@@ -117,8 +123,10 @@ export function originOf(edit: Edit, wheel: EditWheel): RespinOrigin {
   };
 }
 
-function publishOrder(edit: Edit, source: EditedSource, wheels: readonly EditWheel[]): PublishOrder {
-  const originals = new Map(source.wheels.map(({ file }) => [file.sha256, file]));
+function publishOrder(
+  edit: Edit, release: { readonly displayName: string; readonly originals: readonly File[] }, wheels: readonly EditWheel[],
+): PublishOrder {
+  const originals = new Map(release.originals.map((file) => [file.sha256, file]));
   const files = wheels.map((wheel) => {
     const original = originals.get(wheel.originalSha256)
       ?? fail('FARM_EDIT_STALE', 'publish', { project: edit.project, version: edit.version });
@@ -129,6 +137,6 @@ function publishOrder(edit: Edit, source: EditedSource, wheels: readonly EditWhe
       edit: { id: edit.id, originalSha256: original.sha256, buildId: original.buildId },
     };
   });
-  const { project, displayName, version } = source;
-  return { project, displayName, version: edit.toVersion ?? version, buildId: files[0]?.edit.buildId ?? null, files };
+  const { project, version } = edit;
+  return { project, displayName: release.displayName, version: edit.toVersion ?? version, buildId: files[0]?.edit.buildId ?? null, files };
 }
