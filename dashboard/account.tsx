@@ -2,6 +2,7 @@ import { useState, type FormEvent, type ReactElement } from 'react';
 import type { Role } from '../orchestrator/domain/roles.ts';
 import { go } from './address.ts';
 import { answerOf, client, Refused } from './client.ts';
+import { comeBack } from './kept.ts';
 import { useLoaded } from './load.ts';
 import { Paste, Refusal, Section, Table, Waiting, When } from './parts.tsx';
 import { useSession } from './session.tsx';
@@ -50,7 +51,7 @@ function SignIn(): ReactElement {
     act(async () => {
       await answerOf(client.POST('/api/session', { body: { token } }));
       session.reload();
-      go('/account');
+      if (!comeBack()) go('/account');
     });
   };
   return (

@@ -1,5 +1,6 @@
 import { lazy, Suspense, useEffect, useState, type ReactElement } from 'react';
 import { partsOf, useAddress } from './address.ts';
+import { comeBack } from './kept.ts';
 import { A, Waiting } from './parts.tsx';
 import { ProjectPage } from './project.tsx';
 import { ProjectsPage } from './projects.tsx';
@@ -20,7 +21,9 @@ const places: readonly (readonly [string, string])[] = [
 /** The frame of every page. */
 export function App(): ReactElement {
   const { path } = useAddress();
-  const { may } = useSession();
+  const { may, login } = useSession();
+  // GitHub sends back to the first page.
+  useEffect(() => { if (login !== null && path === '/') comeBack(); }, [login, path]);
   return (
     <>
       <a className="skip" href="#main" onClick={(event) => { event.preventDefault(); document.getElementById('main')?.focus(); }}>Skip to content</a>

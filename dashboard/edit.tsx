@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState, type FormEvent, type ReactElement } from 'react';
 import { go, pathOf } from './address.ts';
 import { answerOf, client, Refused, type EditPreview, type EditView } from './client.ts';
+import { leaveToSignIn, useKept } from './kept.ts';
 import { useEvery, useLoaded } from './load.ts';
 import { A, Cause, Refusal, Section, Size, Table, Waiting, When } from './parts.tsx';
 import { Approve } from './edit-approval.tsx';
@@ -24,8 +25,12 @@ const asked = (what: string, mode: string, lines: readonly Line[]) => {
 /** Edit a published release: form, live difference, who will see it, confirmation. */
 export function EditForm({ project, version }: { project: string; version: string }): ReactElement {
   const session = useSession();
-  const [lines, setLines] = useState<readonly Line[]>([{ id: 0, operation: 'bound', field: 'Requires-Dist', value: '' }]);
-  const [mode, setMode] = useState('respin');
+  const release = `${project} ${version}`;
+  const [lines, setLines, forgetLines] = useKept<readonly Line[]>(`lines ${release}`, [{ id: 0, operation: 'bound', field: 'Requires-Dist', value: '' }]);
+  const [mode, setMode, forgetMode] = useKept(`mode ${release}`, 'respin');
+  const [why, setWhy, forgetWhy] = useKept(`why ${release}`, '');
+  const forget = (): void => { for (const one of [forgetLines, forgetMode, forgetWhy]) one(); };
+  const signIn = <A to="/sign-in" onClick={() => leaveToSignIn(pathOf('projects', project, 'edit', version))}>Sign in</A>;
   const [preview, setPreview] = useState<EditPreview | null>(null);
   const [refused, setRefused] = useState<Refused | null>(null);
   const turn = useRef(0);
@@ -53,7 +58,7 @@ export function EditForm({ project, version }: { project: string; version: strin
       <p className="crumb"><A to="/">Projects</A> <A to={pathOf('projects', project)}>{project}</A></p>
       <h1>Edit the metadata of {project} {version}</h1>
       <p>Every wheel of the release is delivered again as a new file; its code stays byte for byte the same, nothing is compiled, and the old files stay.</p>
-      {session.known && !session.may('maintainer', project) ? <p className="note">Only a maintainer of {project} can confirm an edit. {session.login === null ? <A to="/sign-in">Sign in</A> : null}</p> : null}
+      {session.known && !session.may('maintainer', project) ? <p className="note">Only a maintainer of {project} can confirm an edit. {session.login === null ? <>{signIn}; what you typed stays.</> : null}</p> : null}
       <Section title="What to change">
         {lines.map((line) => (
           <div className="inline" key={line.id}>
@@ -73,7 +78,7 @@ export function EditForm({ project, version }: { project: string; version: strin
         <Refusal refused={refused} />
         {preview ? <Preview preview={preview} /> : null}
       </div>
-      {preview ? <Confirm key={preview.basis} preview={preview} request={request} /> : null}
+      {preview ? <Confirm key={preview.basis} preview={preview} request={request} why={why} setWhy={setWhy} sent={forget} /> : null}
     </>
   );
 }
@@ -136,9 +141,10 @@ async function findings(body: Request): Promise<readonly string[]> {
   return conflicts;
 }
 
-function Confirm({ preview, request }: { preview: EditPreview; request: ReturnType<typeof asked> }): ReactElement {
+interface ConfirmProps { readonly preview: EditPreview; readonly request: ReturnType<typeof asked>; readonly why: string; readonly setWhy: (why: string) => void; readonly sent: () => void }
+
+function Confirm({ preview, request, why, setWhy, sent }: ConfirmProps): ReactElement {
   const session = useSession();
-  const [why, setWhy] = useState('');
   const [typed, setTyped] = useState('');
   const [busy, setBusy] = useState(false);
   const [refused, setRefused] = useState<Refused | null>(null);
@@ -156,6 +162,7 @@ function Confirm({ preview, request }: { preview: EditPreview; request: ReturnTy
         ...(accepted ? { acceptConflict: true, acceptUnbuilt: true } : {}),
       },
     }));
+    sent();
     return go(pathOf('edits', edit.id));
   };
   const confirm = (event: FormEvent): void => {

@@ -303,7 +303,12 @@ describe('a maintainer', () => {
     await page.locator('.refusal').getByText('FARM_UNAUTHORIZED').waitFor();
     expect(await page.getByLabel('Value').inputValue()).toBe('idna<4');
     expect(await page.getByLabel(/^Why/).inputValue()).toBe('idna 4 is not tested');
-    await page.getByText('Only a maintainer of').getByRole('link', { name: 'Sign in' }).waitFor();
+    github.signsIn = { login: 'zoe', id: 8 };
+    await page.getByText('Only a maintainer of').getByRole('link', { name: 'Sign in' }).click();
+    await page.getByRole('link', { name: 'Sign in with GitHub' }).click();
+    await page.waitForURL(`${nginx.url}/projects/${project}/edit/1.0`);
+    expect(await page.getByLabel('Value').inputValue()).toBe('idna<4');
+    expect(await page.getByLabel(/^Why/).inputValue()).toBe('idna 4 is not tested');
   });
 });
 

@@ -4,8 +4,7 @@ import { createRequire } from 'node:module';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ProjectView } from '../../orchestrator/contract/pages.ts';
-import type { Failure } from '../../orchestrator/domain/failure.ts';
-import { failure } from '../../orchestrator/domain/failure.ts';
+import { failure, type Failure } from '../../orchestrator/domain/failure.ts';
 import { tellRepository } from '../../orchestrator/adapters/prisma/registration-rows.ts';
 import { openedLease, startedBuild, type ControlPlane } from '../support/control-plane.ts';
 import { delivery, tagPush } from '../support/github-server.ts';
@@ -373,6 +372,28 @@ describe('who may do what', () => {
     await fetch(`${pages.url}/api/tokens/${id}`, { method: 'DELETE', headers: { authorization: 'Bearer api-token-of-the-test' } });
     await other.goto(`${pages.url}/account`);
     await other.getByRole('heading', { name: 'Sign in' }).waitFor();
+    await stranger.close();
+  });
+
+  test('what was typed in an edit is there again after signing in, and after a reload', async () => {
+    const asked = await fetch(`${pages.url}/api/tokens`, {
+      method: 'POST', headers: { authorization: 'Bearer api-token-of-the-test', 'content-type': 'application/json' }, body: JSON.stringify({ name: 'an editor', role: 'maintainer' }),
+    });
+    const { token } = await asked.json() as { token: string };
+    const stranger = await browser.newContext();
+    const other = await stranger.newPage();
+    await other.setExtraHTTPHeaders({ 'x-forwarded-for': '203.0.113.9' });
+    await other.goto(`${pages.url}/projects/${name}/edit/1.0`);
+    await other.getByLabel('Value').fill('numpy<3');
+    await other.getByLabel('Deliver as').selectOption('post');
+    await other.getByText('what you typed stays').getByRole('link', { name: 'Sign in' }).click();
+    await other.getByLabel('Token').fill(token);
+    await other.getByRole('button', { name: 'Sign in' }).click();
+    await other.getByRole('heading', { name: /^Edit the metadata/ }).waitFor();
+    expect(new URL(other.url()).pathname).toBe(`/projects/${name}/edit/1.0`);
+    expect([await other.getByLabel('Value').inputValue(), await other.getByLabel('Deliver as').inputValue()]).toEqual(['numpy<3', 'post']);
+    await other.reload();
+    expect(await other.getByLabel('Value').inputValue()).toBe('numpy<3');
     await stranger.close();
   });
 });
