@@ -53,7 +53,7 @@ const scriptOf = ({ script = 'bootstrap.sh' }: Unpacking): string => join(images
 function scriptEnvironment(recipe: Unpacking, folder: string, lists: readonly string[]): Record<string, string> {
   const architectures = readArchitectures();
   // Headers and sysconfig data of this machine are the start for platforms that Debian has none for.
-  const machines = recipe.pythonSource ? [recipe.architecture] : rowsOf(recipe.name).map((row) => row.architecture);
+  const machines = recipe.pythonSource ? [recipe.architecture] : recipe.uv ? [] : rowsOf(recipe.name).map((row) => row.architecture);
   const sysroots = new Set(machines.map((machine) => architectures[machine]!.debian));
   return {
     SUITE: recipe.suite, ARCHITECTURE: architectureOf(recipe).debian, PACKAGES: recipe.packages.join(','),

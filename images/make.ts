@@ -16,17 +16,21 @@ import { loadImage } from './load.ts';
 import { ownMark } from './owner.ts';
 import { imageFolder, readRecord } from './record.ts';
 import {
-  architectureOf, defaultImages, imageEpoch, imageKey, imagesFolder, isTestedIn, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf,
+  architectureOf, defaultImages, imageEpoch, imageKey, imagesFolder, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf, testedIn,
 } from './recipes.ts';
 import { addFile, ensureRuntime, runtimeUnits } from './runtime.ts';
 import { Slots } from './slots.ts';
+import { fetchSources } from './sources.ts';
 import { dress, haveUpstream } from './upstream.ts';
 import { makingName, makingRepository, sweep } from './sweep.ts';
+import { installByUv } from './uv.ts';
 import type { ImageRecord, Interpreter, MakeOptions, Recipe } from './types.ts';
 import { ensureWheels, fileDigest } from './wheels.ts';
 
 /** A container that sees no network, for everything that is not Debian's or pip's download. */
 const sealed: Docker.HostConfig = { NetworkMode: 'none' };
+/** The same behind whatever else the machine does. */
+const behind: Docker.HostConfig = { ...sealed, CpuShares: 256 };
 
 interface Bench { readonly docker: Docker; readonly options: MakeOptions; readonly recipe: Recipe; readonly folder: string; readonly mark: string; readonly since: number }
 
@@ -90,6 +94,7 @@ async function make(bench: Bench, others: Promise<readonly ImageRecord[]>): Prom
   const rows = rowsOf(recipe.name);
   const runtime = compiledRuntime(bench, say);
   runtime.catch(() => undefined); // awaited below; until then another failure may come first
+  const overlay = recipe.uv ? await installByUv(recipe, folder, options, say('uv')) : undefined;
   const unpacked = await unpacking.use(async () => {
     await sweepOnce([join(options.cacheFolder, 'images'), join(options.cacheFolder, 'runtime')], docker);
     await mkdir(folder, { recursive: true });
@@ -109,9 +114,12 @@ async function make(bench: Bench, others: Promise<readonly ImageRecord[]>): Prom
     const workshop = recipe.finishedIn ? await loadImage(await makeOnce(recipe.finishedIn, options, docker), docker) : rawTag;
     const wheels = await ensureWheels(docker, options, say('wheels'), async () => workshop, recipe.zig);
     const [needed, compiled] = [await others, await runtime];
-    await withContainer(docker, workshop, sealed, options.signal, async (container) => {
-      await fill(container, bench, needed, { wheels: rows.length > 0 ? [...wheels.values()] : [], runtime: compiled,
-        ...(recipe.finishedIn ? { root: raw.path } : {}) });
+    const sources = recipe.sources ? await fetchSources(recipe, folder, docker, options, say('sources')) : undefined;
+    unpacked.packages.push(...sources?.packages ?? [], ...overlay?.packages ?? []);
+    await withContainer(docker, workshop, recipe.late ? behind : sealed, options.signal, async (container) => {
+      await fill(container, bench, needed, { wheels: rows.length > 0 ? [...wheels.values()] : sources ? [wheels.get('pip')!] : [], runtime: compiled,
+        ...(recipe.finishedIn ? { root: raw.path } : {}), ...(sources ? { sources: sources.tarPath } : {}) });
+      if (overlay) await container.put(createReadStream(overlay.tarPath), root || '/');
       const onLine = (line: string): void => { if (line.startsWith('step ')) say('finish')(line.slice(5)); };
       say('finish')('started');
       if (recipe.interpreter) {
@@ -162,13 +170,13 @@ async function compiledRuntime({ docker, options, recipe }: Bench, say: (step: s
 /** The test image of this suite that runs here without emulation. @errors where recipes.json has none */
 export function nativeTestImage({ name, suite, architecture }: Recipe): string {
   const found = [...readRecipes().values()].find((other) =>
-    other.suite === suite && other.architecture === architecture && !other.interpreter && isTestedIn(other.name));
+    other.suite === suite && other.architecture === architecture && !other.interpreter && !other.late && testedIn(other.name).length > 0);
   if (!found) throw new Error(`recipes.json: no test image of ${suite} for ${architecture}, which ${name} needs`);
   return found.name;
 }
 
 /** Paths of what goes into the container beside the recipe's files; `root` is a tar of another machine's root. */
-interface Filling { readonly wheels: readonly string[]; readonly runtime: readonly string[]; readonly root?: string }
+interface Filling { readonly wheels: readonly string[]; readonly runtime: readonly string[]; readonly root?: string; readonly sources?: string }
 
 /** Puts recipe files, wheels, runtime, rows and what other images recorded under /stage. */
 async function fill(container: Workbench, bench: Bench, needed: readonly ImageRecord[], filling: Filling): Promise<void> {
@@ -176,17 +184,18 @@ async function fill(container: Workbench, bench: Bench, needed: readonly ImageRe
   const tar = pack();
   const sent = container.put(tar, '/');
   for (const file of ['interpreter.py', 'cross-debian/requirements.txt', ...recipe.files]) {
-    tar.entry({ name: `stage/${basename(file)}` }, await readFile(join(imagesFolder, file)));
+    tar.entry({ name: `stage/${file.startsWith('libraries/') ? file : basename(file)}` }, await readFile(join(imagesFolder, file)));
   }
   const interpreters = Object.fromEntries(needed.map((image) => [image.name, image.interpreter]));
   tar.entry({ name: 'stage/rows.json' },
-    JSON.stringify({ epoch: imageEpoch, rows: rowsOf(recipe.name), architectures: readArchitectures(), interpreters }));
+    JSON.stringify({ epoch: imageEpoch, rows: rowsOf(recipe.name), tested: testedIn(recipe.name), architectures: readArchitectures(), interpreters }));
   tar.entry({ name: 'stage/root', type: 'directory', mode: 0o755 });
   for (const path of filling.wheels) await addFile(tar, `stage/wheels/${basename(path)}`, path);
   for (const path of filling.runtime) await addFile(tar, `stage/runtime/${basename(path)}`, path);
   tar.finalize();
   await sent;
   if (filling.root) await container.put(createReadStream(filling.root), '/stage/root');
+  if (filling.sources) await container.put(createReadStream(filling.sources), '/stage');
 }
 
 /** One tar of a whole root: sorted, one time, no names of this machine. */
@@ -284,7 +293,7 @@ if (import.meta.main) {
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stop.abort(new Error('interrupted')));
   const docker = new Docker();
   const records = await ensureImages({
-    names: words, cacheFolder, docker, signal: stop.signal, ...(mirror ? { debianMirror: mirror } : {}),
+    names: words, cacheFolder, docker, signal: stop.signal, uv: process.env, ...(mirror ? { debianMirror: mirror } : {}),
     onProgress: (p) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${p.image}: ${p.step} ${p.note ?? ''}\n`),
   });
   for (const record of records) {

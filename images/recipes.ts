@@ -17,7 +17,7 @@ const readJson = (file: string): unknown => JSON.parse(readFileSync(join(imagesF
 
 /** All recipes by image name. */
 export function readRecipes(): ReadonlyMap<string, Recipe> {
-  type Family = Pick<Recipe, 'packages' | 'files' | 'expect' | 'rust' | 'zig' | 'pythonSource'>;
+  type Family = Pick<Recipe, 'packages' | 'files' | 'expect' | 'rust' | 'zig' | 'pythonSource' | 'late' | 'libraries' | 'uv'>;
   const { families, images } = readJson('recipes.json') as {
     families: Record<string, Family>; images: Record<string, Omit<Recipe, 'name' | 'files' | 'expect'>>;
   };
@@ -27,7 +27,8 @@ export function readRecipes(): ReadonlyMap<string, Recipe> {
     const packages = [...family.packages, ...image.packages ?? []];
     // A Python that is not the suite's own: its packages carry its version; it is linked as python3 before it is finished.
     const named = image.interpreter ? packages.map((one) => one.replace(/^python3(?=-|$)/, image.interpreter!)) : packages;
-    return [name, { ...family, ...image, name, packages: named }];
+    const compiled = family.libraries?.flatMap((one) => [`libraries/${one}/build.sh`, `libraries/${one}/recipe.json`]);
+    return [name, { ...family, ...image, name, packages: named, ...(compiled ? { files: [...family.files, ...compiled] } : {}) }];
   });
   const upstream = Object.entries(readPinned().images).map(([image, from]): [string, Recipe] => [pypaName(image), {
     ...families['pypa']!, name: pypaName(image), family: 'pypa', suite: '', python: '', from,
@@ -41,31 +42,47 @@ const readPinned = (): Pinned => readJson('pypa/pinned.json') as Pinned;
 export const readArchitectures = (): Readonly<Record<string, Architecture>> =>
   readJson('architectures.json') as Record<string, Architecture>;
 
-/** Catalogue rows that are built in one image, or can be because it is like another. */
+/**
+ * Catalogue rows that are built in one image, or can be because it is like another. A late test image is no part of what
+ * the image is made of: it is left out.
+ */
 export function rowsOf(image: string): ImageRow[] {
   if (image.startsWith(pypaName(''))) return pypaRows(readPinned()).filter((row) => row.image === image);
   const { images } = readJson('recipes.json') as { images: Record<string, Pick<Recipe, 'like'> | undefined> };
   const like = images[image]?.like;
-  const rows = (readJson('catalogue.json') as ImageRow[]).filter((row) => row.image === (like ?? image));
+  const late = lateImages();
+  const rows = (readJson('catalogue.json') as ImageRow[]).filter((row) => row.image === (like ?? image))
+    .map((row) => (row.testImage && late.has(row.testImage) ? { ...row, testImage: null, test: 'none' } : row));
   // Debian has Rust's standard library for its own C library only.
   return like ? rows.filter(({ zigTarget }) => zigTarget?.includes('-gnu')) : rows;
 }
 
-/** Whether catalogue rows are tested in an image. */
-export const isTestedIn = (image: string): boolean => (readJson('catalogue.json') as ImageRow[]).some(({ testImage }) => testImage === image);
+/** Catalogue rows that are tested in an image. */
+export const testedIn = (image: string): ImageRow[] => (readJson('catalogue.json') as ImageRow[]).filter(({ testImage }) => testImage === image);
+
+/** Test images that are made beside the first builds, which do not wait for them. */
+export function lateImages(): ReadonlySet<string> {
+  type Part = Pick<Recipe, 'late' | 'family'>;
+  const { families, images } = readJson('recipes.json') as { families: Record<string, Part>; images: Record<string, Part> };
+  return new Set(Object.entries(images).flatMap(([name, image]) => (families[image.family]?.late ? [name] : [])));
+}
 
 /** Images with more tools in them, by the name of the one that they are like. */
 export const likeImages = (): ReadonlyMap<string, string> =>
   new Map([...readRecipes().values()].flatMap(({ name, like }) => (like ? [[like, name] as const] : [])));
 
-/** Images that the default targets of policy.json are built and tested in: of each target the first row of recipes.json. */
-export function defaultImages(): string[] {
+/**
+ * Images that the default targets of policy.json are built and tested in: of each target the first row of recipes.json.
+ * @param late whether those are among them that a build does not wait for
+ */
+export function defaultImages(late = true): string[] {
   const { default: globs } = readJson('policy.json') as Policy;
   const recipes = readRecipes();
   const rows = (readJson('catalogue.json') as ImageRow[])
     .filter((row) => recipes.has(row.image) && globs.some((glob) => matchesGlob(glob, row.target)));
   const first = rows.filter((row, at) => rows.findIndex(({ target }) => target === row.target) === at);
-  return [...new Set(first.flatMap((row) => [row.image, ...row.testImage ? [row.testImage] : []]))];
+  const without = late ? new Set<string>() : lateImages();
+  return [...new Set(first.flatMap((row) => [row.image, ...row.testImage ? [row.testImage] : []]))].filter((name) => !without.has(name));
 }
 
 /** The architecture of a recipe; an unknown one is an error in recipes.json. */

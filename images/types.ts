@@ -21,6 +21,13 @@ export interface Recipe {
   readonly files: readonly string[];
   /** Version of zig, where not that of requirements.txt: cross-debian/zig-<version>.txt pins it. */
   readonly zig?: string;
+  /** True where nothing waits for it: rows are built without their tests until it is made, beside the first builds. */
+  readonly late?: boolean;
+  /** True where the interpreter is what `uv python` gives; `packages` have none. */
+  readonly uv?: boolean;
+  /** What is compiled in it: files of a Debian archive, and folders of libraries/. */
+  readonly sources?: readonly { readonly path: string; readonly sha256: string }[];
+  readonly libraries?: readonly string[];
   /** True where CPython's source package is needed: what only Windows has is nowhere else in Debian. */
   readonly pythonSource?: boolean;
   readonly expect: { readonly seconds: number; readonly bytes: number };
@@ -39,6 +46,7 @@ export interface ImageRow {
   readonly target: string;
   readonly image: string;
   readonly testImage: string | null;
+  readonly test?: string;
   readonly python: string;
   readonly architecture: string;
   /** Absent where the image has a compiler of its own. */
@@ -98,6 +106,8 @@ export interface MakeOptions {
   readonly signal?: AbortSignal;
   /** Address of a Debian archive that replaces the one of apt's configuration (WHEELFARM_DEBIAN_MIRROR). */
   readonly debianMirror?: string;
+  /** uv's own settings that say where interpreters come from: `uvSettings` of uv.ts. */
+  readonly uv?: Readonly<Record<string, string | undefined>>;
   /** References that stand in for pinned ones, by image name: an image of this machine's Docker, for tests and mirrors. */
   readonly from?: Readonly<Record<string, string>>;
 }

@@ -11,7 +11,7 @@ const hosts: Readonly<Record<string, string>> = { x64: 'x86_64', arm64: 'aarch64
 async function foreignMachines(): Promise<string[]> {
   const { defaultImages, readRecipes } = await import('../../images/recipes.ts');
   const recipes = readRecipes();
-  const machines = new Set(defaultImages().flatMap((name) => recipes.get(name)?.architecture ?? []));
+  const machines = new Set(defaultImages(false).flatMap((name) => recipes.get(name)?.architecture ?? []));
   machines.delete(hosts[process.arch] ?? '');
   return [...machines];
 }
@@ -34,13 +34,23 @@ export function binfmtPart(_places: Places, _env: Env): SetupPart {
 }
 
 /** The images of the default targets; others are made when a build first needs them. The record beside an image says from which recipe it was made. */
-export function imagesPart(places: Places, env: Env): SetupPart {
+export const imagesPart = (places: Places, env: Env): SetupPart => partOf(places, env, {
+  name: 'images', what: 'build and test images of the default targets', size: '3 GB on disk', expectedSeconds: 300,
+  needs: ['docker', 'binfmt'], purpose: 'build',
+}, false);
+
+/** Test images that builds do not wait for, compiled behind the first of them; tests want them at once. */
+export const lateImagesPart = (places: Places, env: Env): SetupPart => partOf(places, env, {
+  name: 'late images', what: 'Python for musl, compiled from CPython\'s source', size: '200 MB on disk', expectedSeconds: 300,
+  needs: ['images'], purpose: 'test',
+}, true);
+
+function partOf(places: Places, env: Env, part: Omit<SetupPart, 'check' | 'install'>, late: boolean): SetupPart {
   return {
-    name: 'images', what: 'build and test images of the default targets', size: '3 GB on disk', expectedSeconds: 300,
-    needs: ['docker', 'binfmt'], purpose: 'build',
+    ...part,
     async check() {
       const { defaultImages, readRecipes, recipeDigest } = await import('../../images/recipes.ts');
-      const wanted = new Set(defaultImages());
+      const wanted = new Set(defaultImages(late));
       const lacking = [...readRecipes()].filter(([name, recipe]) => wanted.has(name) && !isMade(places, name, recipeDigest(recipe)));
       const names = lacking.map(([name]) => name).join(', ');
       return lacking.length === 0 ? there('all are made; others follow when a build needs them') : missing(`not made: ${names}`, 'Run: ./farm setup');
@@ -49,7 +59,7 @@ export function imagesPart(places: Places, env: Env): SetupPart {
       const { ensureImages } = await import('../../images/make.ts');
       const { defaultImages } = await import('../../images/recipes.ts');
       await ensureImages({
-        names: defaultImages(), cacheFolder: places.cache,
+        names: defaultImages(late), cacheFolder: places.cache,
         onProgress: (progress: Progress) => say([progress.image, progress.step, progress.note].filter(Boolean).join(' ')),
         ...(env.WHEELFARM_DEBIAN_MIRROR ? { debianMirror: env.WHEELFARM_DEBIAN_MIRROR } : {}),
       });

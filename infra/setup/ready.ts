@@ -5,7 +5,7 @@ import { browserPart } from './browser.ts';
 import { dashboardPart } from './dashboard.ts';
 import { dockerPart } from './docker.ts';
 import { generatedPart } from './generated.ts';
-import { binfmtPart, imagesPart } from './images.ts';
+import { binfmtPart, imagesPart, lateImagesPart } from './images.ts';
 import { withLock } from './lock.ts';
 import type { Check, Purpose, SetupPart } from './part.ts';
 import type { Env, Places } from './places.ts';
@@ -27,6 +27,7 @@ export function setupParts(places: Places, env: Env): SetupPart[] {
     dockerPart(places, env),
     binfmtPart(places, env),
     imagesPart(places, env),
+    lateImagesPart(places, env),
   ];
 }
 

@@ -15,6 +15,8 @@ export interface Placement {
   readonly coming: readonly CatalogueRow[];
   /** Images that are missing or being made. */
   readonly lacking: readonly ImageView[];
+  /** Test images that are missing, being made or failed, and that no build waits for. */
+  readonly later: readonly ImageView[];
   readonly passed: ReadonlyMap<string, readonly PassedOver[]>;
   /** Targets of which no candidate can be had. */
   readonly refused: readonly UnservedTarget[];
@@ -23,9 +25,14 @@ export interface Placement {
 /**
  * Looks at the candidate rows of each target in catalogue order. The first one that is made is taken; where none is,
  * the first that can be made. So what is on the farm is used before anything is made or pulled.
+ * @param late names of test images that no build waits for: without one its rows are built and not tested
  */
-export async function place(images: Pick<Images, 'states'>, rows: readonly CatalogueRow[]): Promise<Placement> {
-  const names = [...new Set(rows.flatMap(imagesOf))];
+export async function place(
+  images: Pick<Images, 'states'>, rows: readonly CatalogueRow[], late: ReadonlySet<string> = new Set(),
+): Promise<Placement> {
+  const lateOf = (row: CatalogueRow): string[] => (row.testImage !== null && late.has(row.testImage) ? [row.testImage] : []);
+  const imagesOf = (row: CatalogueRow): string[] => [row.image, ...row.testImage === null || late.has(row.testImage) ? [] : [row.testImage]];
+  const names = [...new Set(rows.flatMap((row) => [...imagesOf(row), ...lateOf(row)]))];
   const states = new Map((await images.states(names)).map((view) => [view.name, view]));
   const passed = new Map<string, PassedOver[]>();
   const [ready, coming, refused]: [CatalogueRow[], CatalogueRow[], UnservedTarget[]] = [[], [], []];
@@ -43,25 +50,26 @@ export async function place(images: Pick<Images, 'states'>, rows: readonly Catal
       refused.push({ target, python: first.python, skipped: unavailable(first, candidates, lost(first)?.note.split('\n')[0] ?? '') });
     }
   }
-  const wanted = new Set(coming.flatMap(imagesOf));
-  return { ready, coming, passed, refused, lacking: [...states.values()].filter(({ name, state }) => wanted.has(name) && state !== 'made') };
+  const missing = (wanted: readonly string[]): ImageView[] => [...states.values()].filter(({ name, state }) => wanted.includes(name) && state !== 'made');
+  return { ready, coming, passed, refused, lacking: missing(coming.flatMap(imagesOf)), later: missing(ready.flatMap(lateOf)) };
 }
 
-/** A target that only upstream's images serve has no interpreter here without them; others have an image that failed. */
+/** A target that only upstream's images and uv serve has no interpreter here without them; others have an image that failed. */
 function unavailable({ target, image }: CatalogueRow, candidates: readonly CatalogueRow[], why: string): Failure {
-  return candidates.every(({ interpreter }) => interpreter !== undefined)
+  return candidates.every(({ interpreter, source }) => interpreter !== undefined || source === 'uv')
     ? failure('FARM_TARGET_UNSUPPORTED', 'plan', { target, why: `no ${interpreterOf(target)} here, and ${why}` })
     : failure('FARM_IMAGE_UNAVAILABLE', 'plan', { image, why });
 }
 
-const imagesOf = (row: CatalogueRow): string[] => [row.image, ...row.testImage === null ? [] : [row.testImage]];
-
 const whyNot = (view: ImageView | undefined): string =>
   (view ? view.note.split('\n')[0] ?? '' : 'not on this farm, and another row serves the target');
 
-/** Begins what is missing. @errors FARM_IMAGES_MAKING where a build must wait for an image */
-export function mustBeMade(images: Images, lacking: readonly ImageView[]): void {
-  if (lacking.length === 0) return;
+/** Begins what is missing; `later` only once nothing else is. @errors FARM_IMAGES_MAKING where a build must wait for an image */
+export function mustBeMade(images: Images, { lacking, later }: Pick<Placement, 'lacking' | 'later'>): void {
+  if (lacking.length === 0) {
+    if (later.length > 0) images.make(later.map(({ name }) => name));
+    return;
+  }
   images.make(lacking.map(({ name }) => name));
   const words = lacking.map(({ name, expectedBytes, expectedSeconds }) =>
     `${name} (${Math.round(expectedBytes / 1e6)} MB, about ${expectedSeconds} s)`);

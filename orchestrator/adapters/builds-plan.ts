@@ -8,7 +8,7 @@ import {
 import { versionEnvironment, type Rebuild } from '../domain/rebuild.ts';
 import { allowsPython } from '../domain/version.ts';
 import type { Catalogue, Images } from '../ports.ts';
-import { likeImages } from '../../images/recipes.ts';
+import { lateImages, likeImages } from '../../images/recipes.ts';
 import { needsRust, withRust } from '../domain/rust.ts';
 import { place, type Placement } from './builds-images.ts';
 import type { Resolved } from './builds-resolve.ts';
@@ -57,11 +57,11 @@ export async function draftPlan(
   const asked = all.filter((row) => chosen(row.target) && accepts(row.python)).map((row) => ({ row, skipped: optionsOf(row.target).skipped }));
   const wanted = asked.filter(({ skipped }) => !skipped).map(({ row }) => row);
   const left = asked.flatMap(({ row: { target, python }, skipped }) => (skipped ? [{ target, python, skipped }] : []));
-  const placement = images ? await place(images, wanted) : null;
+  const placement = images ? await place(images, wanted, lateImages()) : null;
   const made = await catalogue.planRows(rust?.rows);
   const isReady = new Set(placement?.ready.map(nameOf));
   const rows = placement
-    ? [...made.filter((row) => isReady.has(nameOf(row))), ...placement.coming.map((row): PlanRow => ({ ...row, imageKey: '', testImageKey: null }))]
+    ? [...made.filter((row) => isReady.has(nameOf(row))).map((row) => withCause(row, placement)), ...placement.coming.map((row): PlanRow => ({ ...row, imageKey: '', testImageKey: null }))]
     : made;
   if (rows.length === 0 && !placement) fail('FARM_IMAGE_MISSING', 'plan', { image: 'of every row' });
   const plan = planBuild({
@@ -80,6 +80,12 @@ function withVersion(options: CellOptions, { project }: Resolved, rebuild: Rebui
   if (rebuild?.setVersion === undefined || options.skipped) return options;
   const environment = [...options.build?.environment ?? [], ...versionEnvironment(project, rebuild.setVersion)];
   return { ...options, build: { ...options.build, environment } };
+}
+
+/** A row that is built without its test, with the reason why the image of the test cannot be had, where there is one. */
+function withCause(row: PlanRow, { later }: Placement): PlanRow {
+  const failed = row.untested === undefined ? undefined : later.find(({ name, state }) => name === row.testImage && state === 'failed');
+  return failed ? { ...row, untested: `the test image ${failed.name} cannot be had: ${failed.note.split('\n')[0]?.slice(0, 200) ?? ''}` } : row;
 }
 
 /** The draft with the farm's own wheels that its cells are built with. */

@@ -87,7 +87,7 @@ async function addGit(ports: SourcePorts, text: string): Promise<Source> {
     await raiseAlert(prisma, { key: `tag ${url} ${ref} ${subdirectory} ${commit}`, repository: url, failure: moved });
     throw new FarmError(moved);
   }
-  if (ports.images) mustBeMade(ports.images, (await ports.images.states([gitImage])).filter(({ state }) => state !== 'made'));
+  if (ports.images) mustBeMade(ports.images, { lacking: (await ports.images.states([gitImage])).filter(({ state }) => state !== 'made'), later: [] });
   const made = await prisma.$transaction(async (tx) => {
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`${url} ${commit} ${subdirectory}`}, 0))`;
     const known = { gitUrl: url, gitRef: ref, gitCommit: commit, subdirectory };

@@ -41,7 +41,7 @@ export function prismaBuilds(ports: BuildPorts): Builds {
     },
     async start(request) {
       const drafted = await draft(ports, request);
-      if (ports.images && drafted.placement) mustBeMade(ports.images, drafted.placement.lacking);
+      if (ports.images && drafted.placement) mustBeMade(ports.images, drafted.placement);
       const { buildId, started } = await record(ports, drafted, request);
       if (started) await startWorkflow(ports, buildId);
       return view(buildId, started);

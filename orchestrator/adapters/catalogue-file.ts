@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Pool } from 'pg';
+import { lateImages } from '../../images/recipes.ts';
 import { fail } from '../domain/failure.ts';
 import { expandUnsupported, type UnsupportedLine } from '../domain/unsupported.ts';
 import { pypaRows, type Pinned } from '../domain/pypa.ts';
@@ -83,9 +84,13 @@ export function fileCatalogue({ imagesFolder, cacheFolder, blobs, pool }: Catalo
     policy: () => readJson<Policy>('policy.json'),
     async planRows(of) {
       const [all, made] = await Promise.all([of ?? rows(), images()]);
+      const late = lateImages();
       return all.flatMap((row): PlanRow[] => {
         const image = made.get(row.image);
         const testImage = row.testImage === null ? null : made.get(row.testImage);
+        if (image && testImage === undefined && late.has(row.testImage ?? '')) {
+          return [{ ...row, test: 'none', imageKey: image.key, testImageKey: null, untested: `the test image ${row.testImage ?? ''} is not made yet` }];
+        }
         if (!image || testImage === undefined) return [];
         return [{ ...row, imageKey: image.key, testImageKey: testImage?.key ?? null }];
       });

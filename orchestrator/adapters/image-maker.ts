@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { readRecord } from '../../images/record.ts';
-import { imagesFolder, readRecipes, recipeDigest } from '../../images/recipes.ts';
+import { imagesFolder, lateImages, readRecipes, recipeDigest } from '../../images/recipes.ts';
 import type { ImageView } from '../contract/api.ts';
 import { limits } from '../contract/limits.ts';
 import type { Clock, Images } from '../ports.ts';
@@ -25,14 +25,20 @@ interface Failed { readonly at: number; readonly why: string }
 const freshMs = 2_000;
 const progressLine = /^\d\d:\d\d:\d\d (\S+): (.*)$/;
 
-/** Port Images over `node images/make.ts`: one making at a time, what is asked for meanwhile follows it. */
+type Lane = 'first' | 'late';
+
+/**
+ * Port Images over `node images/make.ts`: one making at a time, what is asked for meanwhile follows it; beside it one of what
+ * no build waits for.
+ */
 export function imageMaker(options: ImageMakerOptions): Images {
   const { cacheFolder, clock, say } = options;
   const making = new Map<string, Making>();
   const failed = new Map<string, Failed>();
   const current = new Map<string, { readonly at: number; readonly made: boolean }>();
   const waiting = new Set<string>();
-  let child: ChildProcess | null = null;
+  const children = new Map<Lane, ChildProcess>();
+  const late = lateImages();
   const now = (): number => clock.now().getTime();
   let read: { readonly at: number; readonly recipes: ReturnType<typeof readRecipes> } | null = null;
   const recipes = (): ReturnType<typeof readRecipes> => {
@@ -53,7 +59,7 @@ export function imageMaker(options: ImageMakerOptions): Images {
 
   function viewOf(name: string): ImageView {
     const expect = recipes().get(name)?.expect;
-    const view = { name, expectedSeconds: expect?.seconds ?? 0, expectedBytes: expect?.bytes ?? 0, seconds: 0, note: '' };
+    const view = { name, expectedSeconds: expect?.seconds ?? 0, expectedBytes: expect?.bytes ?? 0, seconds: 0, note: '', ...(late.has(name) ? { late: true } : {}) };
     const going = making.get(name);
     if (going) return { ...view, state: 'making', seconds: Math.round((now() - going.since) / 1000), note: going.note };
     if (isMade(name)) return { ...view, state: 'made' };
@@ -62,14 +68,14 @@ export function imageMaker(options: ImageMakerOptions): Images {
     return { ...view, state: 'missing' };
   }
 
-  function begin(): void {
-    if (child || waiting.size === 0) return;
-    const names = [...waiting];
-    waiting.clear();
+  function begin(lane: Lane): void {
+    const names = [...waiting].filter((name) => late.has(name) === (lane === 'late'));
+    if (children.has(lane) || names.length === 0) return;
+    for (const name of names) waiting.delete(name);
     const command = options.command ?? [process.execPath, join(imagesFolder, 'make.ts')];
     const [program = '', ...words] = [...command, '--cache', cacheFolder, ...names];
     const started = spawn(program, words, { stdio: ['ignore', 'ignore', 'pipe'], env: options.environment, timeout: limits.imageMakingMsMax });
-    child = started;
+    children.set(lane, started);
     const last: string[] = [];
     createInterface(started.stderr).on('line', (line) => {
       const progress = progressLine.exec(line);
@@ -81,8 +87,8 @@ export function imageMaker(options: ImageMakerOptions): Images {
       return undefined;
     });
     const ended = (why: string | null): void => {
-      if (child !== started) return;
-      child = null;
+      if (children.get(lane) !== started) return;
+      children.delete(lane);
       for (const name of names) {
         making.delete(name);
         current.delete(name);
@@ -91,7 +97,7 @@ export function imageMaker(options: ImageMakerOptions): Images {
       }
       if (why !== null && registryAway.test(why)) for (const name of upstreamNames()) if (!isMade(name)) failed.set(name, { at: now(), why });
       if (why !== null) say(`images ${names.join(', ')}: ${why}`);
-      begin();
+      begin(lane);
     };
     started.once('error', (error) => ended(error.message));
     started.once('close', (code) => ended(code === 0 ? null : causeOf(last) || `the making ended with ${String(code)}`));
@@ -106,11 +112,12 @@ export function imageMaker(options: ImageMakerOptions): Images {
         making.set(name, { since: now(), note: 'waiting for its turn' });
         waiting.add(name);
       }
-      begin();
+      begin('first');
+      begin('late');
     },
     stop() {
       waiting.clear();
-      child?.kill('SIGTERM');
+      for (const child of children.values()) child.kill('SIGTERM');
     },
   };
 }

@@ -58,7 +58,7 @@ async function startRebuild(ports: BuildPorts, request: RebuildRequest): Promise
   const targets = request.targets.length > 0 ? request.targets : [...release.targets];
   const order = { what: `${project}==${version}`, targets, ...(recipe ? { recipe } : {}) };
   const drafted = await draftOf(ports, resolved, order, rebuild);
-  if (images && drafted.placement) mustBeMade(images, drafted.placement.lacking);
+  if (images && drafted.placement) mustBeMade(images, drafted.placement);
   const { buildId } = await record(ports, drafted, order, async (tx) => {
     await tx.$executeRaw`select pg_advisory_xact_lock(hashtextextended(${`edit ${project} ${version}`}, 0))`;
     await refuseOpenEdit(tx, project, version);

@@ -27,7 +27,7 @@ export async function withImages<T>({ client, err, signal }: Waiting, ask: () =>
       }
       progress ??= progressOn(err, Date.now, 'image ');
       for (let going = true; going;) {
-        const images = await client.get<ImageView[]>('/images');
+        const images = (await client.get<ImageView[]>('/images')).filter(({ late }) => !late);
         show(progress, shown, images);
         going = images.some(({ state }) => state === 'making');
         if (going) await sleep(askMs, undefined, { signal }).catch(() => { throw cancelled(); });

@@ -105,6 +105,8 @@ export const ImageView = Type.Object({
   seconds: Type.Integer(),
   /** What is being done, or why it failed. */
   note: Type.String(),
+  /** True where no build waits for it. */
+  late: Type.Optional(Type.Boolean()),
 });
 export type ImageView = Static<typeof ImageView>;
 

@@ -27,6 +27,8 @@ export interface CatalogueRow {
   /** `glibc 2.17`, `musl 1.2` */
   readonly floor: string;
   readonly repair: 'auditwheel' | 'delvewheel' | 'delocate';
+  /** Where the interpreter comes from, where it is neither upstream's nor Debian's. */
+  readonly source?: 'uv';
   /** Path of the target's own interpreter in the image, where builds and tests run in that one. */
   readonly interpreter?: string;
 }
@@ -62,6 +64,8 @@ export interface PlanSource {
 export interface PlanRow extends CatalogueRow {
   readonly imageKey: string;
   readonly testImageKey: string | null;
+  /** Why the wheel is not tested though the catalogue has a test for the row; then `test` is `none`. */
+  readonly untested?: string;
 }
 
 export interface PlanCell {
@@ -227,7 +231,8 @@ const buildOptionsOf = (plan: Plan, target: string): BuildOptions | undefined =>
   plan.cells.find((cell) => cell.target === target)?.build;
 
 /**
- * The canonical text whose hash is the attempt key: what was built under the same key is not built again.
+ * The canonical text whose hash is the attempt key: what was built under the same key is not built again. How the row is
+ * tested is no part of it: a test image that is made later has its wheels tested, not built, once more.
  * @source DESIGN "Plan": sdist + recipe + row + image key + lock + builder version
  */
 export function attemptKeyText(plan: Plan, row: PlanRow, lock: readonly Locked[]): string {
@@ -236,7 +241,7 @@ export function attemptKeyText(plan: Plan, row: PlanRow, lock: readonly Locked[]
     builder: plan.builder,
     lock: [...lock].map(({ filename, sha256 }) => `${filename}#${sha256}`).sort(),
     rebuild: plan.rebuild?.id,
-    row,
+    row: { ...row, test: undefined, testImage: undefined, testImageKey: undefined, testPool: undefined, untested: undefined },
     sdist: plan.source.sdistSha256,
     sourceDateEpoch: plan.source.sourceDateEpoch,
   });

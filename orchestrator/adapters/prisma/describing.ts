@@ -55,7 +55,7 @@ export async function describeInput(pool: Pool, cell: DescribedCell, plan: Plan)
 /** The final wheel: the attempt has succeeded; the cell too, unless its test is still to come. */
 const describedStatement = `
   with worked as (
-    select a.id, coalesce(a."row"->>'test', 'none') <> 'none' as has_test
+    select a.id, coalesce(a."row"->>'test', 'none') <> 'none' as has_test, 'not tested: ' || (a."row"->>'untested') as untested
     from cell c join attempt a on a.id = c.attempt_id where c.plan_sha256 = $1 and c.target = $2 and a.build_id = $3),
   moved as (
     update attempt a set state = 'succeeded', wheel_sha256 = $4, wheel_filename = $5, wheel_bytes = $6::bigint,
@@ -64,7 +64,8 @@ const describedStatement = `
   update cell c set wheel_sha256 = $4, wheel_filename = $5, updated_at = now(),
     step = case when has_test then 'test' end,
     state = case when has_test then c.state else 'succeeded' end,
-    tested = case when has_test then c.tested else 'no-runner' end
+    tested = case when has_test then c.tested else 'no-runner' end,
+    notes = case when untested is null then c.notes else c.notes || to_jsonb(untested) end
   from worked where c.plan_sha256 = $1 and c.target = $2 and c.state = 'running' and c.step <> 'test'`;
 
 /**

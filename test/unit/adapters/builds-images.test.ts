@@ -37,11 +37,22 @@ describe('placement', () => {
     expect(refused[0]).toMatchObject({ target: 'b', skipped: { code: 'FARM_IMAGE_UNAVAILABLE', message: 'The image pypa-b cannot be had: no registry.' } });
   });
 
+  it('waits for no late test image, and says that it is missing', async () => {
+    const some = [row('a', 'cross', 'late')];
+    const placed = await place(images({ cross: 'made' }), some, new Set(['late']));
+    expect(placed).toMatchObject({ ready: some, lacking: [], later: [{ name: 'late', state: 'missing' }] });
+    expect((await place(images({ cross: 'made', late: 'made' }), some, new Set(['late']))).later).toEqual([]);
+    expect((await place(images({ late: 'made' }), some, new Set(['late']))).lacking.map(({ name }) => name)).toEqual(['cross']);
+  });
+
   it('begins what is missing and asks to come again', () => {
     const begun: string[] = [];
     const maker = { states: async () => [], view: () => [], stop: () => undefined, make: (names: readonly string[]) => void begun.push(...names) };
-    expect(() => mustBeMade(maker, [view('cross', 'missing')])).toThrow(/cross \(480 MB, about 60 s\)/);
+    expect(() => mustBeMade(maker, { lacking: [view('cross', 'missing')], later: [view('late', 'missing')] })).toThrow(/cross \(480 MB, about 60 s\)/);
     expect(begun).toEqual(['cross']);
-    mustBeMade(maker, []);
+    mustBeMade(maker, { lacking: [], later: [] });
+    expect(begun).toEqual(['cross']);
+    mustBeMade(maker, { lacking: [], later: [view('late', 'missing')] });
+    expect(begun).toEqual(['cross', 'late']);
   });
 });

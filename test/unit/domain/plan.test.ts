@@ -75,6 +75,11 @@ describe('attemptKeyText', () => {
     expect(attemptKeyText(plan, row('x'), [{ ...lock[0]!, sha256: '3'.repeat(64) }, lock[1]!])).not.toBe(key);
     expect(attemptKeyText(plan, row('x', { imageKey: 'k9' }), lock)).not.toBe(key);
   });
+
+  it('does not depend on how the wheel is tested: a test image that comes later has nothing built again', () => {
+    const untested = row('x', { test: 'none', testImageKey: null, untested: 'the test image test is not made yet' });
+    expect(attemptKeyText(plan, untested, lock)).toBe(attemptKeyText(plan, row('x'), lock));
+  });
 });
 
 describe('orderCells', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { imageConfig } from '../../../images/docker.ts';
-import { neededFor } from '../../../images/make.ts';
+import { nativeTestImage, neededFor } from '../../../images/make.ts';
 import { runtimePath, runtimeUnits } from '../../../images/runtime.ts';
-import { imageKey, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf } from '../../../images/recipes.ts';
+import { defaultImages, imageKey, lateImages, readArchitectures, readRecipes, readRequirements, recipeDigest, rowsOf, testedIn } from '../../../images/recipes.ts';
 
 const recipes = readRecipes();
 const packages = [{ name: 'a', version: '1', sha256: 'x' }, { name: 'b', version: '2' }];
@@ -24,6 +24,35 @@ describe('the catalogue', () => {
       .toEqual(['test-debian-trixie-amd64', 'test-debian-trixie-arm64', 'test-debian-trixie-armhf']);
     expect(neededFor(recipes.get('test-debian-trixie-armhf')!)).toEqual(['test-debian-trixie-amd64']);
     expect(neededFor(recipes.get('test-debian-trixie-amd64')!)).toEqual([]);
+  });
+});
+
+describe('an interpreter that is compiled for musl', () => {
+  const late = [...lateImages()];
+
+  it('is made after the cross image whose compiler makes it, and no cross image waits for it', () => {
+    expect(late).toContain('test-musl-313-amd64');
+    for (const name of late) {
+      const recipe = recipes.get(name)!;
+      const [row, ...others] = testedIn(name);
+      expect(others).toEqual([]);
+      expect(row).toMatchObject({ image: recipe.finishedIn, python: recipe.python, architecture: recipe.architecture });
+      expect(neededFor(recipe)).toEqual([recipe.finishedIn]);
+      expect(neededFor(recipes.get(recipe.finishedIn!)!)).not.toContain(name);
+      expect(rowsOf(recipe.finishedIn!).find(({ target }) => target === row?.target)).toMatchObject({ testImage: null, test: 'none' });
+    }
+    expect(nativeTestImage(recipes.get('cross-debian-trixie')!)).toBe('test-debian-trixie-amd64');
+  });
+
+  it('is of a pinned source, and its key is that of the scripts of its libraries too', () => {
+    const recipe = recipes.get('test-musl-313-amd64')!;
+    expect(recipe.sources).toMatchObject([{ path: expect.stringMatching(/^pool\/.*python3\.13_/) as string, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) as string }]);
+    expect(recipe.files).toEqual(expect.arrayContaining(['libraries/zlib/build.sh', 'libraries/libffi/recipe.json']));
+  });
+
+  it('is one of the default images, and none that a first build waits for', () => {
+    expect(defaultImages()).toEqual(expect.arrayContaining(['test-musl-311-amd64', 'test-musl-313-amd64']));
+    expect(defaultImages(false)).toEqual(defaultImages().filter((name) => !late.includes(name)));
   });
 });
 
