@@ -45,6 +45,16 @@ test('an image that is missing is made once, and how far it is can be seen', asy
   expect(await maker.states(['one', 'two'])).toMatchObject([{ state: 'made' }, { state: 'made' }]);
 });
 
+test('what no build waits for is made beside what builds wait for', async () => {
+  const maker = await makerOf(`setTimeout(() => undefined, 60_000);`);
+  maker.make(['test-musl-313-amd64']);
+  maker.make(['wanted', 'next']);
+  await until(() => maker.view().filter(({ note }) => note === 'unpack half').length === 2);
+  expect(maker.view()).toMatchObject([{ name: 'test-musl-313-amd64', state: 'making', late: true }, { name: 'wanted' }, { name: 'next' }]);
+  maker.stop();
+  await until(() => maker.view().every(({ state }) => state === 'failed'));
+});
+
 test('one that cannot be made says why, and is not tried again before its time', async () => {
   let ms = 0;
   const maker = await makerOf("throw new Error('no registry answers');", { now: () => new Date(ms) });
