@@ -25,8 +25,9 @@ ANSWERS = {'ac_cv_file__dev_ptmx': 'yes', 'ac_cv_file__dev_ptc': 'no', 'ac_cv_bu
            'libffi_cv_as_x86_64_unwind_section_type': 'yes'}
 LEFT_OUT = {'test', 'tests', 'idlelib', 'tkinter', 'turtledemo', 'ensurepip', 'lib2to3', 'pydoc_data', '__pycache__'}
 # CPython 3.11 has these in setup.py, which needs an interpreter of the target for what it links.
-LATER_IN_SETUP = {'3.11': '_ctypes _ctypes/_ctypes.c _ctypes/callbacks.c _ctypes/callproc.c _ctypes/stgdict.c _ctypes/cfield.c '
-                          f'-DHAVE_FFI_PREP_CIF_VAR=1 -DHAVE_FFI_PREP_CLOSURE_LOC=1 -DHAVE_FFI_CLOSURE_ALLOC=1 -I{PREFIX}/include {PREFIX}/lib/libffi.a\n'}
+LATER_IN_SETUP = {'3.11': '*static*\n_ctypes _ctypes/_ctypes.c _ctypes/callbacks.c _ctypes/callproc.c _ctypes/stgdict.c _ctypes/cfield.c '
+                          '-DHAVE_FFI_PREP_CIF_VAR -DHAVE_FFI_PREP_CLOSURE_LOC -DHAVE_FFI_CLOSURE_ALLOC '
+                          f'-I{PREFIX}/include {PREFIX}/lib/libffi.a\n'}
 
 
 def say(text):
@@ -88,7 +89,7 @@ def compile_python(python, machine, triple, environment):
         with open(f'{source}/Modules/Setup.stdlib', encoding='utf-8') as stream:
             text = stream.read()
         with open(f'{source}/Modules/Setup.local', 'w', encoding='utf-8') as stream:
-            stream.write(text + LATER_IN_SETUP[python])
+            stream.write(LATER_IN_SETUP[python] + text)
     say('compile')
     run('/usr/bin/make', '-j2', 'python', 'pybuilddir.txt', cwd=source, env=environment, log='/work/make.log')
     return source
