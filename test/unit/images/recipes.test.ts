@@ -56,6 +56,11 @@ describe('an interpreter that is compiled for musl', () => {
   });
 });
 
+it('has a platform that rows alone have added: musl on riscv64, in an image of its own', () => {
+  expect(rowsOf('cross-debian-trixie-musl')).toMatchObject([{ target: 'cp313-musllinux_riscv64', zigTarget: 'riscv64-linux-musl', platformTag: 'musllinux_1_2_riscv64' }]);
+  expect(neededFor(recipes.get('cross-debian-trixie-musl')!)).toEqual([]);
+});
+
 describe('zig\'s runtime', () => {
   it('is compiled once for both suites, a unit a target and one for the tools', () => {
     const units = runtimeUnits(rowsOf('cross-debian-trixie'));
