@@ -31,7 +31,7 @@ markers = default_environment()
 print(json.dumps({
     'sys': {'platform': sys.platform, 'maxsize': hex(sys.maxsize), 'multiarch': sys.implementation._multiarch, 'cache': sys.implementation.cache_tag},
     'os': {'machine': os.uname().machine, 'sysname': os.uname().sysname},
-    'platform': {'machine': platform.machine(), 'system': platform.system(), 'architecture': platform.architecture()},
+    'platform': {'machine': platform.machine(), 'system': platform.system()},
     'sysconfig': {'platform': sysconfig.get_platform(),
                   **{name: sysconfig.get_config_var(name) for name in ('EXT_SUFFIX', 'SOABI', 'MULTIARCH', 'SIZEOF_VOID_P', 'SIZEOF_LONG')}},
     'pointer': struct.calcsize('P'), 'suffixes': importlib.machinery.EXTENSION_SUFFIXES,
@@ -51,7 +51,9 @@ describe.each(names)('%s', (name) => {
   it('agrees with the golden of its cross row', () => {
     const said = JSON.parse(inImage(tags.get(name)!, '/usr/bin/python3', '-c', probe)) as Record<string, unknown>;
     const golden = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'golden', 'cross', `${target}.json`), 'utf8')) as Record<string, unknown>;
-    expect(golden).toMatchObject(said);
+    // The order of `linux_x86_64` among them is another in each version of packaging.
+    expect((golden['tags'] as string[]).toSorted()).toEqual((said['tags'] as string[]).toSorted());
+    expect(golden).toMatchObject({ ...said, tags: golden['tags'] });
   });
 
   it('has the types and functions that the headers of the row promise', async () => {
