@@ -38,8 +38,11 @@ const commentBytesMax = 0xffff;
 const chunkBytes = 2 ** 20;
 const inMemoryBytesMax = 4 * 2 ** 20;
 const headBytes = 64;
-/** Local headers read at the same time: they lie scattered, and each is a read of its own. */
+/** Reads of local headers at the same time. */
 const headersAtOnce = 64;
+/** Local headers that lie this near are one read, which costs more than the bytes between them; runs have an end, too. */
+const headerGapMax = 16 * 1024;
+const headerRunMax = 256 * 1024;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -63,13 +66,13 @@ export async function openZip(source: ByteSource, limits: ArchiveLimits): Promis
   let position = 0;
   let covered = end.directoryBytes + endRecordBytes;
   const sorted = central.toSorted((left, right) => left.headerOffset - right.headerOffset);
-  for (let first = 0; first < sorted.length; first += headersAtOnce) {
-    const some = sorted.slice(first, first + headersAtOnce);
-    const headers = await Promise.all(some.map((one) =>
-      source.read(one.headerOffset, localHeaderBytes + one.nameBytes.length)));
-    for (const [index, one] of some.entries()) {
+  const runs = headerRuns(sorted);
+  for (let first = 0; first < runs.length; first += headersAtOnce) {
+    const some = runs.slice(first, first + headersAtOnce);
+    const read = await Promise.all(some.map(async ({ start, end, members }) => ({ start, members, bytes: await source.read(start, end - start) })));
+    for (const { one, header } of read.flatMap(headersIn)) {
       if (one.headerOffset < position) throw new ArchiveRefused('corrupt', 'it overlaps another member', one.name);
-      const entry = readLocal(headers[index] ?? Buffer.alloc(0), one);
+      const entry = readLocal(header, one);
       position = entry.dataOffset + entry.compressedBytes;
       covered += position - one.headerOffset;
       if (position > end.directoryOffset) throw new ArchiveRefused('corrupt', 'it runs into the directory', one.name);
@@ -81,6 +84,28 @@ export async function openZip(source: ByteSource, limits: ArchiveLimits): Promis
     slack: source.size - covered,
   };
 }
+
+/** Members whose local headers are one read, `start` to `end` of the file. */
+type HeaderRun = { readonly start: number; readonly end: number; readonly members: readonly CentralEntry[] };
+
+const headerEnd = ({ headerOffset, nameBytes }: CentralEntry): number => headerOffset + localHeaderBytes + nameBytes.length;
+
+/** @shape sorted: by their place in the file */
+function headerRuns(sorted: readonly CentralEntry[]): HeaderRun[] {
+  const runs: { start: number; end: number; members: CentralEntry[] }[] = [];
+  for (const one of sorted) {
+    const run = runs.at(-1);
+    const near = run !== undefined && one.headerOffset - run.end < headerGapMax && headerEnd(one) - run.start < headerRunMax;
+    if (near) {
+      run.members.push(one);
+      run.end = Math.max(run.end, headerEnd(one));
+    } else runs.push({ start: one.headerOffset, end: headerEnd(one), members: [one] });
+  }
+  return runs;
+}
+
+const headersIn = ({ start, members, bytes }: Pick<HeaderRun, 'start' | 'members'> & { readonly bytes: Buffer }) =>
+  members.map((one) => ({ one, header: bytes.subarray(one.headerOffset - start, headerEnd(one) - start) }));
 
 type EndRecord = { readonly count: number; readonly directoryBytes: number; readonly directoryOffset: number };
 
