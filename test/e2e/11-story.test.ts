@@ -58,7 +58,7 @@ async function madeRepository(): Promise<typeof repository> {
 /** A browser of somebody, signed in with GitHub; what goes wrong on its pages is remembered. */
 async function signedIn(login: string, id: number): Promise<{ context: BrowserContext; page: Page }> {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, viewport: { width: 1280, height: 900 } });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   const opened = await context.newPage();
   opened.on('pageerror', (error) => wrong.push(`${login}: ${error.message}`));
   github.signsIn = { login, id };

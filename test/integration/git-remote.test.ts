@@ -1,6 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { limits } from '../../orchestrator/contract/limits.ts';
 import { gitRemote } from '../../orchestrator/adapters/git-remote.ts';
 import { FarmError } from '../../orchestrator/domain/failure.ts';
 import { startGitServer, type GitRepository, type GitServer } from '../support/git-server.ts';
@@ -76,5 +78,27 @@ describe('asking a git server', () => {
     expect(await remote.locate({ url, ref: null })).toEqual({ url, ref: 'refs/heads/trunk', commit: 'a'.repeat(40) });
     expect(await remote.locate({ url, ref: 'v1' })).toEqual({ url, ref: 'refs/tags/v1', commit: 'c'.repeat(40) });
     old.close();
+  });
+
+  it('reads a million tags, and says where it stops reading', { timeout: 120_000 }, async () => {
+    let count = 1_000_000;
+    const line = (text: string): string => `${(text.length + 5).toString(16).padStart(4, '0')}${text}\n`;
+    const many = createServer((_, response) => {
+      const lines = function* (): Generator<string> {
+        yield `${line('# service=git-upload-pack')}0000`;
+        for (let at = 0; at < count; at += 10_000) yield Array.from({ length: 10_000 }, (_one, n) => line(`${'a'.repeat(40)} refs/tags/v0.${at + n}`)).join('');
+        yield '0000';
+      };
+      Readable.from(lines()).on('error', () => undefined).pipe(response);
+    });
+    await new Promise<void>((done) => { many.listen(0, '127.0.0.1', done); });
+    const url = `http://127.0.0.1:${(many.address() as AddressInfo).port}/a/b`;
+    const tags = await remote.tags(url);
+    expect([tags.size, tags.get('v0.999999')]).toEqual([1_000_000, 'a'.repeat(40)]);
+    count = 1_200_000;
+    const refused = await remote.tags(url).then(() => null, (error: unknown) => error as FarmError);
+    expect(refused?.failure).toMatchObject({ code: 'FARM_REPOSITORY_UNREACHABLE', message: expect.stringContaining(`longer than ${limits.gitRefsBytesMax} bytes`) as string });
+    many.closeAllConnections();
+    many.close();
   });
 });
