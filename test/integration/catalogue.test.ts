@@ -37,3 +37,14 @@ test('an image that is made again under its key stays what attempts ran in', asy
   await plane.database.pool.query('delete from blob where sha256 = $1', [sha256Of('first')]);
   expect(await catalogue().image('cross', key)).toMatchObject({ tarSha256: sha256Of('second'), bytes: 6 });
 });
+
+test('a row whose late test image is not made yet is built without its test, and says why', async () => {
+  await made('third');
+  const row = {
+    target: 'cp313-musllinux_x86_64', python: '3.13', image: 'cross', build: 'cross', testImage: 'test-musl-313-amd64', test: 'native',
+    buildPool: 'p', testPool: 'p', floor: 'musl 1.2', repair: 'auditwheel',
+  } as const;
+  expect(await catalogue().planRows([row, { ...row, target: 'waits', testImage: 'test-debian-trixie-amd64' }])).toEqual([
+    { ...row, test: 'none', imageKey: key, testImageKey: null, untested: 'the test image test-musl-313-amd64 is not made yet' },
+  ]);
+});

@@ -79,6 +79,16 @@ describe('a cell', () => {
     expect(plane.workflows.started.at(-1)?.scout).toEqual([untested, 0, -1]);
   });
 
+  test('whose test image is not made yet says so in its notes', async () => {
+    const { buildId, name } = await startedBuild(plane, [untested]);
+    const described = await describedCell(name, buildId, untested);
+    await plane.database.pool.query(
+      `update attempt set "row" = "row" || '{"untested": "the test image late is not made yet"}' where build_id = $1`, [buildId]);
+    await plane.records.recordDescribed(buildId, untested, described);
+    const { cells } = await plane.builds.view(buildId);
+    expect(cells).toMatchObject([{ state: 'succeeded', tested: 'no-runner', notes: ['not tested: the test image late is not made yet'] }]);
+  });
+
   test('described at the same time as another is compared with it in the end', async () => {
     const { buildId, name } = await startedBuild(plane, [target, untested]);
     const wheels = await Promise.all([target, untested].map(async (of) => ({ of, described: await describedCell(name, buildId, of) })));
