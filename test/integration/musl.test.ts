@@ -77,4 +77,4 @@ describe.each(names)('%s', (name) => {
  * Not compared: what only CPython's own modules use of libraries that are absent here, what configure finds only by running a program,
  * and a flag of dlopen that CPython offers in `os`, which Debian's header promises and musl has not.
  */
-const ofDebian = /^HAVE_(?:\w*CURSES\w*|BLUETOOTH_BLUETOOTH_H|DB_H|LIBDB|\w*GDBM\w*|LIBSQLITE3|LIBREADLINE|PANELW?(?:_H)?|RL_\w+|TERM_H|UUID_\w+|COMPUTED_GOTOS|WORKING_TZSET|DECL_RTLD_DEEPBIND)$/;
+const ofDebian = /^HAVE_(?:\w*CURSES\w*|BLUETOOTH_BLUETOOTH_H|BZLIB_H|RPC_RPC_H|DB_H|LIBDB|\w*GDBM\w*|LIBSQLITE3|LIBREADLINE|PANELW?(?:_H)?|RL_\w+|TERM_H|UUID_\w+|COMPUTED_GOTOS|WORKING_TZSET|DECL_RTLD_DEEPBIND)$/;
