@@ -54,6 +54,20 @@ export function logStoreLaws(name: string, fresh: () => Promise<LogStore>): void
       expect(leaves).toHaveLength(11);
     });
 
+    it('proves to an earlier head too, without the leaves that came after it', async () => {
+      const log = await fresh();
+      await log.append(entries('a', 5), () => 'earlier');
+      const { head: earlier } = await log.prove([]);
+      await log.append(entries('b', 4), () => 'newer');
+      const { head, leaves } = await log.prove(digestsOf([...entries('b', 1), ...entries('a', 5)]), earlier);
+      expect(head).toEqual(earlier);
+      expect(leaves.map(({ index }) => index)).toEqual([0, 1, 2, 3, 4]);
+      for (const { body, index, path } of leaves) {
+        const root = rootFromProof(sha256, leafHash(sha256, body), { index, size: 5 }, path);
+        expect(Buffer.from(root ?? []).toString('hex')).toBe(Buffer.from(earlier.root).toString('hex'));
+      }
+    });
+
     it('changes nothing when sealing fails', async () => {
       const log = await fresh();
       await log.append(entries('a', 3), () => 'first');

@@ -8,7 +8,13 @@ import { sha256 } from './log-store.ts';
 import { verifyBundle } from './verify.ts';
 
 /** What the bundles of a release have in common, checked once. */
-interface Common { readonly signer: KeyObject; readonly root: Buffer; readonly size: number }
+interface Common {
+  readonly signer: KeyObject;
+  readonly root: Buffer;
+  readonly size: number;
+  /** As its log entry has it. */
+  readonly verifier: string;
+}
 
 export interface CheckOrder {
   readonly trustedRoot: unknown;
@@ -47,6 +53,7 @@ function commonOf({ verificationMaterial: { certificate, tlogEntries: [entry] } 
   return {
     signer: new X509Certificate(Buffer.from(certificate.rawBytes, 'base64')).publicKey,
     root: Buffer.from(entry?.inclusionProof.rootHash ?? '', 'base64'), size: Number(entry?.inclusionProof.treeSize),
+    verifier: bodyOf(Buffer.from(entry?.canonicalizedBody ?? '', 'base64')).spec?.signatures?.[0]?.verifier ?? '',
   };
 }
 
@@ -63,18 +70,20 @@ function verdictOf(bundle: SigstoreBundle, order: CheckOrder): string | null {
 
 interface Body { readonly spec?: { readonly payloadHash?: { readonly value?: string }; readonly signatures?: readonly { readonly signature?: string; readonly verifier?: string }[] } }
 
+const bodyOf = (bytes: Buffer): Body => JSON.parse(bytes.toString('utf8')) as Body;
+
 /** What is wrong with the bundle's own part; null where nothing is. */
-function faultOf(bundle: SigstoreBundle, { signer, root, size }: Common, logKey: KeyObject): string | null {
-  const { verificationMaterial: { certificate, tlogEntries: [entry] }, dsseEnvelope } = bundle;
+function faultOf(bundle: SigstoreBundle, { signer, root, size, verifier }: Common, logKey: KeyObject): string | null {
+  const { verificationMaterial: { tlogEntries: [entry] }, dsseEnvelope } = bundle;
   const [signature] = dsseEnvelope.signatures;
   if (!entry || !signature || dsseEnvelope.payloadType !== statementPayloadType) return 'it has not the shape of its siblings';
   const payload = Buffer.from(dsseEnvelope.payload, 'base64');
   if (!verify('sha256', preAuthEncoding(payload), signer, Buffer.from(signature.sig, 'base64'))) return 'the signature is wrong';
   const body = Buffer.from(entry.canonicalizedBody, 'base64');
-  const { spec } = JSON.parse(body.toString('utf8')) as Body;
-  const verifier = new X509Certificate(Buffer.from(spec?.signatures?.[0]?.verifier ?? '', 'base64')).raw.toString('base64');
+  const { spec } = bodyOf(body);
+  // The certificate of the bundle is that of its siblings, and the first of them had this text in its entry.
   if (spec?.payloadHash?.value !== createHash('sha256').update(payload).digest('hex')
-    || spec.signatures?.[0]?.signature !== signature.sig || verifier !== certificate.rawBytes) {
+    || spec.signatures?.[0]?.signature !== signature.sig || spec.signatures[0].verifier !== verifier) {
     return 'the log entry is about another statement';
   }
   const promise = canonicalText({

@@ -77,15 +77,17 @@ export async function signRelease(
   const known = new Set((await log.prove(digests)).leaves.map((leaf) => leaf.statementSha256));
   const fresh = statements.filter((_, place) => !known.has(digests[place] ?? ''));
   if (fresh.length > 0) await log.append(await signedEntries(authority, fresh), await sealerOf(authority));
-  const { head, leaves } = await log.prove(digests);
-  const leafOf = new Map(leaves.map((leaf) => [leaf.statementSha256, leaf]));
+  const { head } = await log.prove([]);
   const keys = logKeysOf(authority);
   const checked = madeBundles({
     trustedRoot: authority.trust.trustedRoot, identity: authority.names.identity, issuer: authority.names.issuer,
   });
   const bundles: LoggedBundle[] = [];
+  let leafOf = new Map<string, ProvenLeaf>();
   for (const [place, text] of statements.entries()) {
     const statementSha256 = digests[place] ?? '';
+    // All to the one head, but read in parts: the entries and proofs of a thousand wheels are megabytes.
+    if (place % signaturesAtOnce === 0) leafOf = byStatement(await log.prove(digests.slice(place, place + signaturesAtOnce), head));
     const leaf = leafOf.get(statementSha256);
     if (!leaf) return cannotSign(`the log lost the entry of statement ${statementSha256}`);
     const { bundle, logKey } = await bundleOf(authority, text, { leaf, head, keys });
@@ -100,6 +102,9 @@ export async function signRelease(
 }
 
 const signaturesAtOnce = 100;
+
+const byStatement = ({ leaves }: { readonly leaves: readonly ProvenLeaf[] }): Map<string, ProvenLeaf> =>
+  new Map(leaves.map((leaf) => [leaf.statementSha256, leaf]));
 
 /** A key of the log, and what follows from it. */
 interface LogKey { readonly key: KeyObject; readonly publicKey: KeyObject; readonly logId: Buffer }
@@ -183,7 +188,7 @@ async function bundleOf(
   { leaf, head, keys }: { readonly leaf: ProvenLeaf; readonly head: LogHead; readonly keys: ReturnType<typeof logKeysOf> },
 ): Promise<{ bundle: SigstoreBundle; logKey: KeyObject }> {
   const { signature, verifier } = signatureIn(leaf);
-  const certificate = new X509Certificate(Buffer.from(verifier, 'base64'));
+  const certificate = certificateIn(verifier);
   const integratedAt = certificate.validFromDate;
   const { key, publicKey, logId } = await keys(integratedAt);
   const canonicalizedBody = Buffer.from(leaf.body).toString('base64');
@@ -216,6 +221,14 @@ async function bundleOf(
     dsseEnvelope: envelopeOf(Buffer.from(text, 'utf8'), signature),
   };
   return { bundle, logKey: publicKey };
+}
+
+/** The statements of a release share one certificate: the last one read, by its text. */
+let lastRead: { readonly text: string; readonly certificate: X509Certificate } | null = null;
+
+function certificateIn(text: string): X509Certificate {
+  if (lastRead?.text !== text) lastRead = { text, certificate: new X509Certificate(Buffer.from(text, 'base64')) };
+  return lastRead.certificate;
 }
 
 /** The stored checkpoint; sealed anew for an entry whose log key was retired since, as an entry names one log id. */

@@ -7,6 +7,12 @@ import { newEntries, sha256, type LogEntry, type LogHead, type LogStore, type Se
 
 /** Leaf hashes are read in parts of this many rows, so that a long log never stands in memory as rows. */
 const rowsAtOnce = 20_000;
+const leavesAtOnce = 100;
+const leavesStatement = `
+  insert into log_leaf (index, leaf_hash, body, statement_sha256)
+  select * from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::text[])`;
+
+const asBuffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
 
 /**
  * The log in Postgres: tables `log_leaf` and `log_head`, one writer at a time by the lock on the head's row.
@@ -28,9 +34,10 @@ export function pgLogStore(pool: Pool): LogStore {
         await appendAfter(client, tree, { head, entries, seal });
       }, () => { if (committed !== undefined) truncateTree(tree, committed); });
     },
-    async prove(statements) {
-      const head = await readHead(pool, 'read');
-      await catchUp(pool, tree, head);
+    async prove(statements, at) {
+      const newest = await readHead(pool, 'read');
+      await catchUp(pool, tree, newest);
+      const head = at ?? newest;
       const found = await pool.query<LeafRow>(
         'select index, body, statement_sha256 from log_leaf where statement_sha256 = any($1) and index < $2',
         [statements, head.size],
@@ -63,16 +70,17 @@ async function appendAfter(client: PoolClient, tree: MerkleTree, order: AppendOr
   if (fresh.length === 0) return;
   const hashes = fresh.map((entry) => leafHash(sha256, entry.body));
   for (const hash of hashes) appendLeaf(tree, hash);
-  await client.query(
-    `insert into log_leaf (index, leaf_hash, body, statement_sha256)
-     select * from unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::text[])`,
-    [
-      fresh.map((_, offset) => order.head.size + offset),
-      hashes.map((hash) => Buffer.from(hash)),
-      fresh.map((entry) => Buffer.from(entry.body)),
-      fresh.map((entry) => entry.statementSha256),
-    ],
-  );
+  // In parts: as parameters the entries of a thousand wheels would stand in memory three times.
+  for (let from = 0; from < fresh.length; from += leavesAtOnce) {
+    const some = fresh.slice(from, from + leavesAtOnce);
+    await client.query({
+      name: 'add-leaves', text: leavesStatement,
+      values: [
+        some.map((_, offset) => order.head.size + from + offset), hashes.slice(from, from + leavesAtOnce).map(asBuffer),
+        some.map((entry) => asBuffer(entry.body)), some.map((entry) => entry.statementSha256),
+      ],
+    });
+  }
   const next = { size: treeSize(tree), root: rootHash(tree) };
   await client.query(
     'update log_head set size = $1, root = $2, checkpoint = $3 where id = 1',

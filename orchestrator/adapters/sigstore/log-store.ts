@@ -39,8 +39,11 @@ export type SealHead = (head: { readonly size: number; readonly root: Uint8Array
 export interface LogStore {
   /** Appends the entries whose statement has no leaf yet, in order, and seals one new head over all of them. */
   append(entries: readonly LogEntry[], seal: SealHead): Promise<void>;
-  /** The leaves of those statements that have one, proven to one and the same head. Unknown statements are left out. */
-  prove(statements: readonly string[]): Promise<{ readonly head: LogHead; readonly leaves: readonly ProvenLeaf[] }>;
+  /**
+   * The leaves of those statements that have one, proven to one and the same head: the newest, or `at`, which an earlier
+   * call has given. Unknown statements are left out.
+   */
+  prove(statements: readonly string[], at?: LogHead): Promise<{ readonly head: LogHead; readonly leaves: readonly ProvenLeaf[] }>;
 }
 
 /** A log that lives as long as the process: for tests and simulation. */
@@ -63,9 +66,9 @@ export function memoryLogStore(): LogStore {
         throw error;
       }
     },
-    async prove(statements) {
-      const found = statements.flatMap((statement) => leaves.get(statement) ?? []);
-      return { head, leaves: found.map((leaf) => ({ ...leaf, path: inclusionProof(tree, leaf.index, head.size) })) };
+    async prove(statements, at = head) {
+      const found = statements.flatMap((statement) => leaves.get(statement) ?? []).filter(({ index }) => index < at.size);
+      return { head: at, leaves: found.map((leaf) => ({ ...leaf, path: inclusionProof(tree, leaf.index, at.size) })) };
     },
   };
 }

@@ -121,7 +121,10 @@ function temporalPlan({ kept, home }: GroupSettings, binary: string): PartPlan {
       '--http-port', String(temporalHttp), '--metrics-port', String(temporalMetrics),
       '--db-filename', join(home, 'temporal.db'),
       '--sqlite-pragma', 'journal_mode=wal', '--sqlite-pragma', 'synchronous=normal',
-      '--dynamic-config-value', 'matching.enableFairness=true', '--log-level', 'warn',
+      '--dynamic-config-value', 'matching.enableFairness=true',
+      // One machine: a queue in four parts only hands its polls and its activities from one part to the next.
+      '--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1',
+      '--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1', '--log-level', 'warn',
     ],
   };
 }
