@@ -25,8 +25,11 @@ import { startParts, type StartedPart } from '../parts.ts';
 import { processorMs, stopped, watchMemory } from '../processes.ts';
 
 const activitiesOfCell = 3;
-/** Enough to keep two cores busy; more only lets each cell wait inside the worker and not in its queue. */
-const workerConcurrency = 8;
+/**
+ * A place for each cell in flight, as the bare worker has for each activity: an activity for which no place is free is
+ * written to the server's database and read from it again before it is handed out.
+ */
+const workerConcurrency = Number(process.env['FARM_BENCH_PLACES'] ?? limits.cellsInFlightMax);
 const buildMsMax = 20 * 60_000;
 
 export const fanOut: BenchCase = {
