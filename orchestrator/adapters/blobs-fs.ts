@@ -231,7 +231,7 @@ const lockMsMax = 2_000;
  * of its own; where many wait for the lock, they get it in the order in which they came. A call ends before the next begins.
  */
 function underLock(pool: Pool): <T>(work: (client: PoolClient) => Promise<T>) => Promise<T> {
-  let held: { readonly client: PoolClient; readonly since: number } | null = null;
+  let held: { readonly client: PoolClient; readonly since: number; readonly lost: (error: Error) => void } | null = null;
   let timer: NodeJS.Timeout | undefined;
   const release = async (broken?: Error): Promise<void> => {
     const last = held;
@@ -240,17 +240,22 @@ function underLock(pool: Pool): <T>(work: (client: PoolClient) => Promise<T>) =>
     if (!last) return;
     const lost = broken ?? await last.client.query('select pg_advisory_unlock_shared($1)', [collectLock]).then(() => undefined, (error: Error) => error);
     // A connection that is closed holds no lock.
+    last.client.off('error', last.lost);
     last.client.release(lost);
   };
   const take = async (): Promise<PoolClient> => {
     const client = await pool.connect();
+    // A database that goes away tells those who listen; where nobody does it would end the process.
+    const lost = (error: Error): void => { if (held?.client === client) void release(error); };
+    client.on('error', lost);
     try {
       await client.query('select pg_advisory_lock_shared($1)', [collectLock]);
     } catch (error) {
+      client.off('error', lost);
       client.release(error as Error);
       throw error;
     }
-    held = { client, since: Date.now() };
+    held = { client, since: Date.now(), lost };
     return client;
   };
   return async (work) => {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect, test } from 'vitest';
 import { folderBlobs } from '../../orchestrator/adapters/blobs-fs.ts';
 import { openDatabase } from '../../orchestrator/adapters/prisma/database.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -25,4 +26,24 @@ blobLaws('a folder', async () => {
       await rm(folder, { recursive: true, force: true });
     },
   };
+});
+
+test('a database that goes away while the lock is kept costs one connection and nothing else', async () => {
+  const postgres = await startPostgres();
+  const folder = await mkdtemp(join(tmpdir(), 'farm-blobs-'));
+  const database = openDatabase(postgres.url);
+  try {
+    const blobs = folderBlobs(folder, database.pool);
+    await blobs.put(Buffer.from('before'));
+    const gone = await database.pool.query(
+      `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and mode = 'ShareLock'`);
+    expect(gone.rowCount).toBe(1);
+    const { sha256 } = await blobs.put(Buffer.from('after')).catch(() => blobs.put(Buffer.from('after')));
+    expect(await blobs.has(sha256)).toBe(true);
+    expect(await blobs.collect(new Date())).toEqual({ deleted: 0, bytes: 0 });
+  } finally {
+    await database.close();
+    await postgres.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
 });
