@@ -118,6 +118,22 @@ describe('a repository', () => {
     expect(said.stderr).toContain(idna.first);
     expect(said.stderr).toContain(idna.second);
   });
+
+  it('keeps an alert of it until a person has seen to it', async () => {
+    const open = async (): Promise<{ id: string; failure: { code: string } }[]> =>
+      JSON.parse((await farm.farm(['alerts', '--json'])).stdout) as { id: string; failure: { code: string } }[];
+    const [alert] = await open();
+    expect(alert?.failure.code).toBe('FARM_TAG_MOVED');
+    const listed = await farm.farm(['alerts']);
+    expect(listed.stdout).toContain(`${alert?.id ?? ''}  `);
+    const silent = await farm.farm(['alerts', '--acknowledge', alert?.id ?? '']);
+    expect([silent.code === 0, silent.stderr]).toEqual([false, expect.stringContaining('--why')]);
+    const seen = await farm.farm(['alerts', '--acknowledge', alert?.id ?? '', '--why', 'the tag was put back']);
+    expect(seen.code, seen.stderr).toBe(0);
+    expect(seen.stdout).toContain('the tag was put back');
+    expect(await open()).toEqual([]);
+    expect((await farm.farm(['alerts', '--all'])).stdout).toContain(alert?.id);
+  });
 });
 
 describe('several projects in a repository', () => {

@@ -327,7 +327,7 @@ describe('the grid of a project with a long history', () => {
     await page.locator('.cell[data-row="0"][data-column="0"]').focus();
     for (const row of ['10', '20', '30']) {
       await page.keyboard.press('PageDown');
-      await page.waitForFunction(`document.activeElement.dataset.row === '${row}'`);
+      await expect.poll(focused).toBe(row);
     }
     expect(await there()).toBeLessThan(50);
     // The wheel takes the row away: the focus stays in the grid, and keys go on from there.
@@ -336,7 +336,7 @@ describe('the grid of a project with a long history', () => {
     await expect.poll(focused).toBe('grid');
     expect(await page.locator('.cell[tabindex="0"]').count()).toBe(1);
     await page.keyboard.press('ArrowDown');
-    await page.waitForFunction("document.activeElement.dataset.row === '31'");
+    await expect.poll(focused).toBe('31');
     await page.keyboard.press('Enter');
     await page.locator('.drawer').waitFor();
     await page.keyboard.press('Escape');

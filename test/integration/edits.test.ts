@@ -134,6 +134,22 @@ describe('an edit', () => {
     expect(file.originalSha256).toBe((await plane.database.prisma.file.findUniqueOrThrow({ where: { filename: `${name}-1.0-2-py3-none-any.whl` } })).sha256);
   });
 
+  it('keeps its bytes through a collection, and those that nobody refers to go', async () => {
+    const name = await published();
+    const { id } = await started(name);
+    await deliver(id);
+    const [file] = (await edits.view(id)).files;
+    const { sha256: orphan } = await web.blobs.put(Buffer.from(`of no file, beside ${name}`));
+    await plane.database.pool.query("update blob set touched_at = now() - interval '25 hours'");
+    expect((await web.blobs.collect(new Date())).deleted).toBeGreaterThan(0);
+    expect(await web.blobs.has(orphan)).toBe(false);
+    const bytes = await bytesOf(file?.sha256 ?? '');
+    expect(createHash('sha256').update(bytes).digest('hex')).toBe(file?.sha256);
+    const { id: next } = await started(name, ['Requires-Python: >=3.10']);
+    await deliver(next);
+    expect(await filenames(name)).toHaveLength(3);
+  });
+
   it('needs the typed release where it adds a dependency', async () => {
     const name = await published();
     expect(await code(started(name, ['Requires-Dist: evil']))).toBe('FARM_EDIT_APPROVAL');
