@@ -42,8 +42,10 @@ async function partPid(name: string, of: TestFarm = farm): Promise<number> {
 }
 
 describe('cancelling', () => {
-  it.each(['requires', 'build'])('ends a cell in step %s within 5 s and leaves no container', async (step) => {
-    const { api, build } = await startAnimal(farm, named(animals.slow, `zoo-slow-${step}`));
+  it.each([
+    ['requires', animals.slowRequires], ['build', animals.slow],
+  ] as const)('ends a cell in step %s within 5 s and leaves no container', async (step, animal) => {
+    const { api, build } = await startAnimal(farm, named(animal, `zoo-in-${step}`));
     await untilStep(api, build.id, step);
     const began = Date.now();
     await api.post(`/builds/${build.id}/cancel`, { by: 'a test' });

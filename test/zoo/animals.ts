@@ -124,6 +124,10 @@ export const animals = {
   emptyObject: behaves('zoo-empty-object', ...wheelFor('zoo-empty-object', 'b""')),
   wrongTag: behaves('zoo-wrong-tag', 'return wheel(folder, "zoo-wrong-tag", tag="cp313-cp313-macosx_11_0_x86_64", files={"zoo_wrong_tag.py": ""})'),
   slow: behaves('zoo-slow', 'for second in range(240):', '    print("second", second, flush=True)', '    time.sleep(1)', 'return wheel(folder, "zoo-slow")'),
+  slowRequires: {
+    name: 'zoo-slow-requires',
+    files: { 'pyproject.toml': inTree, 'behaviour.py': 'import time\n\n\ndef requires():\n    time.sleep(240)\n    return []\n' },
+  },
   raises: behaves('zoo-raises', 'raise ValueError("the backend has a fault")'),
 } as const satisfies Record<string, Animal>;
 

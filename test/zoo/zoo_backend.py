@@ -28,6 +28,11 @@ def wheel(folder, name, version="1.0", tag="py3-none-any", files=None, requires=
     return filename
 
 
+def get_requires_for_build_wheel(config_settings=None):
+    import behaviour
+    return getattr(behaviour, "requires", list)()
+
+
 def build_wheel(wheel_directory, config_settings=None, metadata_directory=None):
     import behaviour
     behaviour.config_settings = config_settings
