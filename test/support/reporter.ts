@@ -19,7 +19,12 @@ export class CountingReporter implements Reporter {
 
   onInit(): void {
     // Clean-up after the tests may still print and fail: the count comes when the process ends.
-    process.once('exit', (code) => this.#write(this.lastLine(Number(process.exitCode ?? code))));
+    process.once('exit', (code) => {
+      const line = this.lastLine(Number(process.exitCode ?? code));
+      this.#write(line);
+      // Packages with clean-up of their own end the process with status 0, whatever came before.
+      if (!line.endsWith(' 0 failed\n')) process.exitCode = 1;
+    });
   }
 
   onTestModuleStart(module: TestModule): void {
