@@ -17,7 +17,7 @@ export interface AuditEntry {
  */
 export interface Accounts {
   byToken(token: string): Promise<Actor | null>;
-  /** Whether a token of role `worker` is in force: it opens `/worker/` and nothing else. */
+  /** Whether a token of role `worker` is in force, and its account still an admin of the farm: it opens `/worker/` and nothing else. */
   isWorker(token: string): Promise<boolean>;
   bySession(cookie: string): Promise<Actor | null>;
   /** A session of the one admin of a farm that only its own machine reaches. */

@@ -3,7 +3,7 @@ import type { Accounts } from '../account-ports.ts';
 import type { AccountView } from '../contract/accounts.ts';
 import { limits } from '../contract/limits.ts';
 import { fail } from '../domain/failure.ts';
-import { isRole, narrowed, type Actor, type Grant, type Role } from '../domain/roles.ts';
+import { isRole, mayAct, narrowed, type Actor, type Grant, type Role } from '../domain/roles.ts';
 import { asksOf } from './accounts-asks.ts';
 import { tokensOf, workerRole } from './accounts-tokens.ts';
 import type { Account, AccountRole, ApiToken } from './prisma/client/client.ts';
@@ -36,8 +36,10 @@ export function prismaAccounts({ prisma, pool }: Database): Accounts {
       return { ...actorOf(found.account, 'token'), grants: narrowed(grantsOf(found.account.roles), grantOf(found)) };
     },
     async isWorker(token) {
-      const found = await prisma.apiToken.findUnique({ where: { hash: sha256(token) } });
-      if (!found || found.role !== workerRole || !isInForce(found)) return false;
+      const found = await prisma.apiToken.findUnique({ where: { hash: sha256(token) }, include: { account: { include: { roles: true } } } });
+      if (!found || found.role !== workerRole || !isInForce(found) || found.account.disabledAt) return false;
+      // Its account let it in as an admin of the farm, and may no more than that account still may.
+      if (!mayAct(grantsOf(found.account.roles), 'admin', '')) return false;
       await noteUse(pool, found.id);
       return true;
     },

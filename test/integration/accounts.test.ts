@@ -112,6 +112,25 @@ describe('tokens', () => {
       .toEqual([403, 403, 403, 201]);
   });
 
+  test('of a worker open its door and nothing else, are made by admins of the farm, and end with what their account may', async () => {
+    const admin = await newToken('admin');
+    const ofA = await newToken('admin', 'a');
+    const add = (token: string) => ask('POST', '/api/tokens', { token, body: { name: 'pool x', role: 'worker' } });
+    expect((await add(ofA.token)).statusCode).toBe(403);
+    const { token } = (await add(admin.token)).json<NewToken>();
+    // A lease of nothing: whoever may lease at all is told that the request is wrong.
+    const leasing = async (): Promise<number> => (await ask('POST', '/worker/leases', { token, body: {} })).statusCode;
+    expect([await leasing(), (await ask('GET', '/api/tokens', { token })).statusCode]).toEqual([400, 401]);
+    expect((await ask('POST', '/api/session', { headers: own, body: { token } })).statusCode).toBe(401);
+    await database.prisma.account.update({ where: { id: 'farm' }, data: { disabledAt: new Date() } });
+    expect(await leasing()).toBe(401);
+    await database.prisma.account.update({ where: { id: 'farm' }, data: { disabledAt: null } });
+    await database.prisma.accountRole.updateMany({ where: { accountId: 'farm' }, data: { role: 'maintainer' } });
+    expect(await leasing()).toBe(401);
+    await database.prisma.accountRole.updateMany({ where: { accountId: 'farm' }, data: { role: 'admin' } });
+    expect(await leasing()).toBe(400);
+  });
+
   test('an ended or wrong one is nobody, also where reading is open', async () => {
     const { token, id } = await newToken('admin');
     await database.prisma.apiToken.update({ where: { id }, data: { expiresAt: new Date(0) } });
