@@ -6,7 +6,8 @@ import { editRoutes } from '../../orchestrator/api/routes/edits.ts';
 import type { EditView } from '../../orchestrator/contract/edits.ts';
 import { fail } from '../../orchestrator/domain/failure.ts';
 import type { Role } from '../../orchestrator/domain/roles.ts';
-import { codeOf as code, startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { codeOf as code } from '../support/failures.ts';
 
 const silent = new Proxy({}, { get: () => async () => fail('FARM_NOT_FOUND', 'plan', { thing: 'x' }) }) as never;
 let kit: EditPlane;

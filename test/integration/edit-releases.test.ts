@@ -12,7 +12,8 @@ import { makeSdist, makeWheel } from '../support/distributions.ts';
 import { clientVenv } from '../support/clients.ts';
 import { run } from '../support/clients-run.ts';
 import { filesToPublish } from '../support/index-plane.ts';
-import { codeOf, startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { codeOf as code } from '../support/failures.ts';
 
 let kit: EditPlane;
 let { plane, web, folder, edits, index, activities, signer } = {} as EditPlane;
@@ -29,7 +30,6 @@ const started: EditPlane['started'] = (name, set, more) => kit.started(name, set
 const filenames = (name: string) => kit.filenames(name);
 const bytesOf = (sha256: string) => kit.bytesOf(sha256);
 const deliver = (editId: string) => kit.deliver(editId);
-const code = codeOf;
 
 describe('several releases', () => {
   it('get a bound in one action, all recorded or none, and one of them is taken back by another edit', async () => {

@@ -6,7 +6,8 @@ import { makeWheel } from '../support/distributions.ts';
 import { clientVenv } from '../support/clients.ts';
 import { run } from '../support/clients-run.ts';
 import { filesToPublish } from '../support/index-plane.ts';
-import { codeOf, startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { codeOf as code } from '../support/failures.ts';
 
 let kit: EditPlane;
 let { plane, web, folder, edits, index, activities } = {} as EditPlane;
@@ -23,7 +24,6 @@ const started: EditPlane['started'] = (name, set, more) => kit.started(name, set
 const filenames = (name: string) => kit.filenames(name);
 const bytesOf = (sha256: string) => kit.bytesOf(sha256);
 const deliver = (editId: string) => kit.deliver(editId);
-const code = codeOf;
 
 describe.each(['pip', 'uv'] as const)('a stock %s', (client) => {
   it('installs what was edited, and the old file where a lock has its hash', async () => {

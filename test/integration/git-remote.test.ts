@@ -4,7 +4,8 @@ import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { limits } from '../../orchestrator/contract/limits.ts';
 import { gitRemote } from '../../orchestrator/adapters/git-remote.ts';
-import { FarmError } from '../../orchestrator/domain/failure.ts';
+import type { FarmError } from '../../orchestrator/domain/failure.ts';
+import { codeOf } from '../support/failures.ts';
 import { startGitServer, type GitRepository, type GitServer } from '../support/git-server.ts';
 
 let server: GitServer;
@@ -27,9 +28,6 @@ afterAll(async () => {
   await remote.close();
   await server.stop();
 });
-
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(() => 'none', (error: unknown) => (error instanceof FarmError ? error.failure.code : String(error)));
 
 describe('asking a git server', () => {
   it('finds tags, branches, the default branch and commits', async () => {

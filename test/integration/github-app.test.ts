@@ -11,14 +11,13 @@ import { prismaWorkerDoor } from '../../orchestrator/adapters/prisma/worker-door
 import { prismaTriggers } from '../../orchestrator/adapters/triggers.ts';
 import type { TriggerView } from '../../orchestrator/contract/registrations.ts';
 import type { GitSpec } from '../../orchestrator/contract/worker.ts';
-import { FarmError } from '../../orchestrator/domain/failure.ts';
 import type { GitRemote, Triggers } from '../../orchestrator/github-ports.ts';
 import type { Sources } from '../../orchestrator/ports.ts';
 import { cloneCommand } from '../../workers/steps/clone.ts';
 import { run } from '../support/clients-run.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
-import { delivery, recorded, startGithub, tagPush, type FakeRepository, type GithubServer } from '../support/github-server.ts';
-import type { GitRepository } from '../support/git-server.ts';
+import { codeOf } from '../support/failures.ts';
+import { delivery, offerProject, recorded, startGithub, tagPush, type FakeRepository, type GithubServer, type OfferedRepository } from '../support/github-server.ts';
 
 let plane: ControlPlane;
 let github: GithubServer;
@@ -27,7 +26,7 @@ let remote: GitRemote & { close(): Promise<void> };
 let sources: Sources;
 let triggers: Triggers;
 let folder: string;
-let hidden: { fake: FakeRepository; git: GitRepository; commit: string };
+let hidden: OfferedRepository;
 const admin = { login: 'ann', admin: true, person: null };
 
 beforeAll(async () => {
@@ -50,19 +49,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-let number = 2000;
-async function repository(name: string, more: Partial<FakeRepository>): Promise<typeof hidden> {
-  const pyproject = `[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "${name}"\nversion = "1.0"\nrequires-python = ">=3.11"\n`;
-  const fake: FakeRepository = { id: (number += 1), fullName: `acme/${name}`, admin: false, files: { 'pyproject.toml': pyproject }, tags: ['v0.9'], permissions: {}, ...more };
-  github.repositories.push(fake);
-  const git = await github.repository(fake.fullName);
-  const commit = await git.commit({ 'pyproject.toml': pyproject });
-  await git.git('tag', 'v0.9');
-  await git.push();
-  return { fake, git, commit };
-}
+const repository = (name: string, changed: Partial<FakeRepository>): Promise<OfferedRepository> =>
+  offerProject(github, name, { settings: 'requires-python = ">=3.11"\n', admin: false, ...changed });
 
-const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'none', (error: unknown) => (error instanceof FarmError ? error.failure.code : String(error)));
 const send = async (event: string, payload: unknown) => {
   const { payload: bytes, headers } = delivery(event, payload, await hub.github.webhookSecret());
   return hub.webhooks.take({ id: headers['x-github-delivery'] ?? '', event, signature: headers['x-hub-signature-256'] ?? '', bytes });

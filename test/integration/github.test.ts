@@ -16,8 +16,9 @@ import type { Problem } from '../../orchestrator/contract/api.ts';
 import type { Triggers } from '../../orchestrator/github-ports.ts';
 import { apiToken, startControlPlane, workerToken, type ControlPlane } from '../support/control-plane.ts';
 import { makeSdist } from '../support/distributions.ts';
-import { delivery, personToken, recorded, startGithub, tagPush, type FakeRepository, type GithubServer } from '../support/github-server.ts';
-import type { GitRepository } from '../support/git-server.ts';
+import {
+  delivery, offerProject, personToken, recorded, startGithub, tagPush, type FakeRepository, type GithubServer, type OfferedRepository,
+} from '../support/github-server.ts';
 import { sha256Of } from '../support/index-plane.ts';
 
 let plane: ControlPlane;
@@ -57,18 +58,9 @@ afterAll(async () => {
 });
 beforeEach(() => { github.outage = null; });
 
-let number = 1000;
 /** A repository on the server with a project in it. */
-async function repository(name: string, changed: Partial<FakeRepository> = {}): Promise<{ fake: FakeRepository; git: GitRepository; first: string }> {
-  const pyproject = `[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "${name}"\nversion = "1.0"\nrequires-python = ">=3.12"\n[tool.cibuildwheel]\nskip = "*musllinux*"\n`;
-  const fake: FakeRepository = { id: (number += 1), fullName: `acme/${name}`, admin: true, files: { 'pyproject.toml': pyproject }, tags: ['v0.9'], permissions: {}, ...changed };
-  github.repositories.push(fake);
-  const git = await github.repository(fake.fullName);
-  const first = await git.commit({ 'pyproject.toml': pyproject });
-  await git.git('tag', 'v0.9');
-  await git.push();
-  return { fake, git, first };
-}
+const repository = (name: string, changed: Partial<FakeRepository> = {}): Promise<OfferedRepository> =>
+  offerProject(github, name, { settings: 'requires-python = ">=3.12"\n[tool.cibuildwheel]\nskip = "*musllinux*"\n', ...changed });
 const post = (url: string, payload: object) => app.inject({ method: 'POST', url, payload, headers });
 const register = (what: string, more: object = {}) => post('/api/registrations', { what, targets: [], by: 'ann', ...more });
 const send = (event: string, payload: unknown, id?: string, key = secret) => app.inject({ method: 'POST', url: '/hooks/github', ...delivery(event, payload, key, id) });

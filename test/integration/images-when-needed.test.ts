@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { prismaBuilds } from '../../orchestrator/adapters/builds.ts';
 import type { ImageView } from '../../orchestrator/contract/api.ts';
-import { FarmError, failure } from '../../orchestrator/domain/failure.ts';
+import { failure } from '../../orchestrator/domain/failure.ts';
 import type { Builds, Images } from '../../orchestrator/ports.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { makeSdist } from '../support/distributions.ts';
+import { codeOf } from '../support/failures.ts';
 
 let plane: ControlPlane;
 beforeAll(async () => { plane = await startControlPlane(); });
@@ -29,8 +30,6 @@ async function farmWith(states: Record<string, ImageView['state']>): Promise<{ b
   plane.upstream.offer(name, await makeSdist({ name, version: '1.0' }));
   return { builds, begun, name };
 }
-const codeOf = (work: Promise<unknown>): Promise<string> =>
-  work.then(() => 'none', (error: unknown) => (error instanceof FarmError ? error.failure.code : String(error)));
 
 test('a build that needs an image has it made first, and is taken when it asks again', async () => {
   const { builds, begun, name } = await farmWith({ 'test-test': 'missing' });

@@ -22,6 +22,7 @@ import type { Edits, Imports } from '../../orchestrator/edit-ports.ts';
 import type { Signer } from '../../orchestrator/ports.ts';
 import { startControlPlane, type ControlPlane } from '../support/control-plane.ts';
 import { makeSdist, makeWheel, type MadeDistribution } from '../support/distributions.ts';
+import { codeOf as code } from '../support/failures.ts';
 import { filesToPublish, sha256Of, startIndexPlane, type IndexPlane } from '../support/index-plane.ts';
 
 /** What the index upstream has; `said` replaces what its page says of a file. */
@@ -106,8 +107,6 @@ async function offer(parts: { readonly said?: object; readonly signed?: string; 
     { made: wheel, said: parts.said ?? {}, provenance }, { made: await makeSdist({ name, version: '1.0' }), said: { yanked: 'no good' }, provenance: null }]);
   return name;
 }
-const code = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(() => 'no failure', (error: { failure?: { code: string }; type?: string }) => error.failure?.code ?? error.type ?? String(error));
 const start = (name: string) => imports.start({ what: `${name}==1.0`, by: 'me' });
 async function deliver(importId: string): Promise<void> {
   await activities.fetchImport({ importId });

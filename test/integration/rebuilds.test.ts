@@ -8,7 +8,8 @@ import { asPlan } from '../../orchestrator/adapters/prisma/rows.ts';
 import type { Rebuilds } from '../../orchestrator/edit-ports.ts';
 import { one, openedLease, startedBuild, succeededOutcome, type ControlPlane } from '../support/control-plane.ts';
 import { makeSdist, makeWheel } from '../support/distributions.ts';
-import { codeOf as code, startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { startEditPlane, type EditPlane } from '../support/edit-plane.ts';
+import { codeOf as code } from '../support/failures.ts';
 import { filesToPublish, sha256Of } from '../support/index-plane.ts';
 
 const target = 'cp313-musllinux_x86_64';

@@ -24,10 +24,6 @@ import { filesToPublish, startIndexPlane } from './index-plane.ts';
 /** A plane for edits and what tests do with it. */
 export type EditPlane = Awaited<ReturnType<typeof startEditPlane>>;
 
-/** What a refusal says, whatever border it crossed. */
-export const codeOf = (promise: Promise<unknown>): Promise<string> =>
-  promise.then(() => 'no failure', (error: { failure?: { code: string }; type?: string }) => error.failure?.code ?? error.type ?? String(error));
-
 /** Starts the plane; `stop` removes database and folder. */
 export async function startEditPlane() {
   const plane = await startControlPlane();

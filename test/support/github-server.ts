@@ -3,7 +3,7 @@ import { createHmac, generateKeyPairSync, randomUUID, verify } from 'node:crypto
 import { readFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createRequire } from 'node:module';
-import { startGitServer, type GitServer } from './git-server.ts';
+import { startGitServer, type GitRepository, type GitServer } from './git-server.ts';
 
 type Json = Record<string, unknown>;
 
@@ -68,6 +68,27 @@ export async function startGithub(): Promise<GithubServer> {
     return true;
   };
   return self;
+}
+
+/** A project's repository on the server. */
+export interface OfferedRepository { readonly fake: FakeRepository; readonly git: GitRepository; readonly commit: string }
+
+let offered = 1000;
+/**
+ * A repository `acme/NAME` with a project in it, at one commit that has the tag v0.9.
+ * @shape settings: what pyproject.toml says below name and version; changed: what GitHub says otherwise
+ */
+export async function offerProject(
+  server: GithubServer, name: string, { settings = '', ...changed }: Partial<FakeRepository> & { readonly settings?: string } = {},
+): Promise<OfferedRepository> {
+  const pyproject = `[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "${name}"\nversion = "1.0"\n${settings}`;
+  const fake: FakeRepository = { id: (offered += 1), fullName: `acme/${name}`, admin: true, files: { 'pyproject.toml': pyproject }, tags: ['v0.9'], permissions: {}, ...changed };
+  server.repositories.push(fake);
+  const git = await server.repository(fake.fullName);
+  const commit = await git.commit({ 'pyproject.toml': pyproject });
+  await git.git('tag', 'v0.9');
+  await git.push();
+  return { fake, git, commit };
 }
 
 /** Whether a token reads a repository: the person's, or one of the App's installation there that is not for others only. */
