@@ -81,7 +81,7 @@ async function startOne(context: Context, client: ApiClient, asked: Asked): Prom
   return [await client.post<EditView>('/edits', {
     ...asked.request, basis, why: asked.why, by: asked.by, acceptConflict: asked.acceptConflict,
     // Whoever was asked has read that nothing was built, and said yes.
-    acceptUnbuilt: asked.acceptUnbuilt || !asked.yes, ...(selfApproval === null ? {} : { selfApproval }),
+    acceptUnbuilt: asked.acceptUnbuilt || (!asked.yes && check.sdistBuilt?.state === 'not built'), ...(selfApproval === null ? {} : { selfApproval }),
   })];
 }
 

@@ -5,7 +5,7 @@ import { failure } from '../../orchestrator/domain/failure.ts';
 import { openedLease, type ControlPlane } from '../support/control-plane.ts';
 import { makeSdist, makeWheel } from '../support/distributions.ts';
 import { sha256Of } from '../support/index-plane.ts';
-import { startBrowser, startPagesPlane, type PagesPlane } from '../support/pages-plane.ts';
+import { openPage, startBrowser, startPagesPlane, type OpenedPage, type PagesPlane } from '../support/pages-plane.ts';
 
 const [x86, arm, newer, musl] = ['cp311-manylinux_x86_64', 'cp311-manylinux_aarch64', 'cp313-manylinux_x86_64', 'cp313-musllinux_x86_64'] as const;
 const name = 'walk';
@@ -70,19 +70,9 @@ async function wheelOf(id: string): Promise<void> {
   await prisma.attestation.create({ data: { statementSha256: sha256Of('statement'), fileSha256: sha256Of(wheel), filename: wheel, kind: 'provenance', predicateType: 'https://slsa.dev/provenance/v1', bundle: {} } });
 }
 
-interface Opened extends AsyncDisposable { readonly page: Page; readonly wrong: string[] }
-async function open(path: string, width = 1440): Promise<Opened> {
-  const page = await context.newPage();
-  const wrong: string[] = [];
-  page.on('pageerror', (error) => wrong.push(error.message));
-  await page.setViewportSize({ width, height: 900 });
-  // Moves of what was there already, that no press of a person caused.
-  await page.addInitScript('window.moved = []; new PerformanceObserver((list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) window.moved.push([one.value, one.sources.map(({ node }) => node?.nodeName + "." + node?.className).join(" ")]); }).observe({ type: "layout-shift", buffered: true })');
-  await page.goto(pages.url + path);
-  await page.waitForSelector('h1');
-  await page.waitForSelector('.waiting', { state: 'detached' });
-  return { page, wrong, [Symbol.asyncDispose]: () => page.close() };
-}
+/** Remembers moves of what was there already, that no press of a person caused. */
+const moves = 'window.moved = []; new PerformanceObserver((list) => { for (const one of list.getEntries()) if (!one.hadRecentInput) window.moved.push([one.value, one.sources.map(({ node }) => node?.nodeName + "." + node?.className).join(" ")]); }).observe({ type: "layout-shift", buffered: true })';
+const open = (path: string, width = 1440): Promise<OpenedPage> => openPage(context, pages.url + path, { width, first: moves });
 const section = (page: Page, title: string | RegExp): ReturnType<Page['locator']> => page.locator('section').filter({ has: page.getByRole('heading', { name: title }) });
 
 describe('all projects', () => {

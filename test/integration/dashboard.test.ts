@@ -8,7 +8,7 @@ import { failure, type Failure } from '../../orchestrator/domain/failure.ts';
 import { tellRepository } from '../../orchestrator/adapters/prisma/registration-rows.ts';
 import { openedLease, startedBuild, type ControlPlane } from '../support/control-plane.ts';
 import { delivery, tagPush } from '../support/github-server.ts';
-import { startBrowser, startPagesPlane, webhookSecret, type PagesPlane } from '../support/pages-plane.ts';
+import { openPage, startBrowser, startPagesPlane, webhookSecret, type OpenedPage, type PagesPlane } from '../support/pages-plane.ts';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const evil = '<img src=x onerror="window.pwned=1"><script>window.pwned=2</script>';
@@ -56,22 +56,8 @@ afterAll(async () => {
   await pages.stop();
 });
 
-interface Opened extends AsyncDisposable { readonly page: Page; readonly wrong: string[] }
-
-/** Opens a page and remembers whatever went wrong in it. */
-async function open(path: string, look: { width?: number; scheme?: 'light' | 'dark' } = {}): Promise<Opened> {
-  const page = await context.newPage();
-  const wrong: string[] = [];
-  page.on('pageerror', (error) => wrong.push(error.message));
-  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) wrong.push(message.text()); });
-  page.on('dialog', (dialog) => { wrong.push(`dialog: ${dialog.message()}`); void dialog.dismiss(); });
-  await page.setViewportSize({ width: look.width ?? 1440, height: 900 });
-  await page.emulateMedia({ colorScheme: look.scheme ?? 'light', reducedMotion: 'reduce' });
-  await page.goto(pages.url + path);
-  await page.waitForSelector('h1');
-  await page.waitForSelector('.waiting', { state: 'detached' });
-  return { page, wrong, [Symbol.asyncDispose]: () => page.close() };
-}
+const open = (path: string, { width = 1440, scheme = 'light' }: { width?: number; scheme?: 'light' | 'dark' } = {}): Promise<OpenedPage> =>
+  openPage(context, pages.url + path, { width, media: { colorScheme: scheme, reducedMotion: 'reduce' } });
 
 const allPages = (): string[] => [
   '/', `/projects/${name}`, `/projects/${name}/ask`, `/projects/${name}/edit/1.0`, `/attempts/${attemptId}`, `/file/${name}-1.0-py3-none-any.whl`,

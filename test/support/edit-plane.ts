@@ -20,7 +20,6 @@ import { makeWheel } from './distributions.ts';
 import { clientVenv } from './clients.ts';
 import { filesToPublish, startIndexPlane } from './index-plane.ts';
 
-
 /** A plane for edits and what tests do with it. */
 export type EditPlane = Awaited<ReturnType<typeof startEditPlane>>;
 

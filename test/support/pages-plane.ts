@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser } from 'playwright-core';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { mustEndWell } from '../../infra/setup/command.ts';
 import { browserOf } from '../../infra/setup/browser.ts';
 import { dashboardDigest, dashboardFolder } from '../../infra/setup/dashboard.ts';
@@ -90,4 +90,26 @@ export function startBrowser(): Promise<Browser> {
   return chromium.launch({
     executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
+}
+
+/** A page that stands, and whatever went wrong in it: errors, complaints of the console, dialogs. */
+export interface OpenedPage extends AsyncDisposable { readonly page: Page; readonly wrong: string[] }
+
+/** What a page is looked at with. @shape first: a script that is run before the page's own; width: pixels */
+export interface Look { readonly width?: number; readonly media?: Parameters<Page['emulateMedia']>[0]; readonly first?: string }
+
+/** Opens an address and waits until nothing of the page is waited for. */
+export async function openPage(context: BrowserContext, url: string, { width = 1440, media, first }: Look = {}): Promise<OpenedPage> {
+  const page = await context.newPage();
+  const wrong: string[] = [];
+  page.on('pageerror', (error) => wrong.push(error.message));
+  page.on('console', (message) => { if (['error', 'warning'].includes(message.type())) wrong.push(message.text()); });
+  page.on('dialog', (dialog) => { wrong.push(`dialog: ${dialog.message()}`); void dialog.dismiss(); });
+  await page.setViewportSize({ width, height: 900 });
+  if (media) await page.emulateMedia(media);
+  if (first !== undefined) await page.addInitScript(first);
+  await page.goto(url);
+  await page.waitForSelector('h1');
+  await page.waitForSelector('.waiting', { state: 'detached' });
+  return { page, wrong, [Symbol.asyncDispose]: () => page.close() };
 }
