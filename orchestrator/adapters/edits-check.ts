@@ -7,7 +7,7 @@ import type { BlobStore } from '../ports.ts';
 import { fileSource } from './archive/byte-source.ts';
 import { readVirtual } from './archive/respin.ts';
 import { composedBlobs } from './blobs-composed.ts';
-import { drafted, type Drafted, type EditsPorts } from './edits-request.ts';
+import { draftOf, ordered, type Drafted, type EditsPorts, type Ordered } from './edits-request.ts';
 import { sdistBuildOf, type SdistToBuild } from './edits-sdist-build.ts';
 import { keepSdist } from './edits-sdist.ts';
 import type { StagedEdit } from './resolver/check-edit.ts';
@@ -50,6 +50,15 @@ export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
       if (bytes > madeBytesMax) drafts.delete(old);
     }
   }
+  /** The draft of the same order that was made for an earlier question, as while a build is waited for; else a new one. */
+  async function draftFor(request: EditPreviewRequest): Promise<Drafted> {
+    const order = await ordered(ports, request);
+    const key = requestKey(request, order.source.basis);
+    const before = drafts.get(key);
+    const fresh = before && sameOrder(before, order) ? before : await draftOf(ports, order);
+    keepMade(key, fresh);
+    return fresh;
+  }
   const buildOf = (made: Drafted, { sdist }: Kept): Promise<SdistBuild | null> => (sdist === null || !ports.builds
     ? Promise.resolve(null) : sdistBuildOf({ ...ports, ...ports.builds }, toBuild(made, sdist)));
   return {
@@ -60,8 +69,7 @@ export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
       return known ? buildOf(made, known) : null;
     },
     async check(request) {
-      const fresh = await drafted(ports, request);
-      keepMade(requestKey(request, fresh.source.basis), fresh);
+      const fresh = await draftFor(request);
       const key = keyOf(fresh);
       const known = kept.get(key);
       if (known) return { resolution: [...known.resolution], sdistBuilt: asView(await buildOf(fresh, known)) };
@@ -93,11 +101,15 @@ const toBuild = ({ source: { project, version }, draft }: Drafted, sdist: SdistT
   wheels: draft.wheels.map(({ wheel }) => ({ filename: wheel.filename, metadata: async () => wheel.metadata })),
 });
 
+/** What the basis does not say: the next post-release, and the sdist that is patched. */
+const sameOrder = (left: Ordered, right: Ordered): boolean =>
+  left.toVersion === right.toVersion && left.source.sdist?.sha256 === right.source.sdist?.sha256;
+
 const requestKey = ({ what, mode, set, remove, bound, undo }: EditPreviewRequest, basis: string): string =>
   JSON.stringify([what, mode, set, remove, bound, undo ?? null, basis]);
 
 const keyOf = ({ source, operations, toVersion }: Drafted): string =>
-  createHash('sha256').update(JSON.stringify([source.project, source.version, source.basis, operations, toVersion])).digest('hex');
+  createHash('sha256').update(JSON.stringify([source.project, source.version, source.basis, source.sdist?.sha256 ?? null, operations, toVersion])).digest('hex');
 
 function inMemory({ blobs, database }: EditsPorts, { draft }: Drafted): Pick<BlobStore, 'size' | 'stream'> {
   const published = composedBlobs(blobs, database.pool);

@@ -42,17 +42,29 @@ export interface Drafted { readonly source: EditedSource; readonly draft: Draft;
 
 /** @shape now: the time of the new members @errors FARM_EDIT_*, FARM_WHAT_UNCLEAR, FARM_WHEEL_BROKEN */
 export async function drafted(ports: EditsPorts, request: EditPreviewRequest, now = ports.clock.now()): Promise<Drafted> {
+  return draftOf(ports, await ordered(ports, request), now);
+}
+
+/** An edit of one release before its wheels are made. */
+export type Ordered = Omit<Drafted, 'draft'>;
+
+/** Reads the release and the operations; opens no wheel. @errors FARM_EDIT_*, FARM_WHAT_UNCLEAR */
+export async function ordered(ports: EditsPorts, request: EditPreviewRequest): Promise<Ordered> {
   const { mode } = request;
   if (mode !== 'respin' && mode !== 'post') fail('FARM_EDIT_MODE', 'publish', { mode });
   const undone = request.undo === undefined ? null : await undoneBy(ports, request);
   const operations = undone?.operations ?? operationsOf(request);
   const source = await findRelease(ports.database.prisma, undone?.what ?? request.what);
-  const sourceDateEpoch = Math.floor(now.getTime() / 1000);
-  const { version } = source;
   const toVersion = mode === 'respin' ? null
-    : source.nextPost ?? fail('FARM_EDIT_MODE', 'publish', { mode: `a post-release of ${version}` });
-  const draft = await draftEdit(ports, { ...source, operations, sourceDateEpoch, toVersion });
-  return { source, operations, undoes: request.undo ?? null, toVersion, draft };
+    : source.nextPost ?? fail('FARM_EDIT_MODE', 'publish', { mode: `a post-release of ${source.version}` });
+  return { source, operations, undoes: request.undo ?? null, toVersion };
+}
+
+/** Makes the wheels, in memory. @shape now: the time of the new members @errors FARM_EDIT_*, FARM_WHEEL_BROKEN */
+export async function draftOf(ports: EditsPorts, order: Ordered, now = ports.clock.now()): Promise<Drafted> {
+  const { source, operations, toVersion } = order;
+  const sourceDateEpoch = Math.floor(now.getTime() / 1000);
+  return { ...order, draft: await draftEdit(ports, { ...source, operations, sourceDateEpoch, toVersion }) };
 }
 
 /** The release and the operations that take an edit back. @errors FARM_NOT_FOUND, FARM_EDIT_UNDO, FARM_BAD_REQUEST */
@@ -147,7 +159,7 @@ export interface NewEdit extends Omit<Drafted, 'draft'> {
   readonly person: string;
   readonly now: Date;
   readonly batchId?: string;
-  /** Its id and its wheels, where they were made before it was recorded and are being kept; their members have the time `now`. */
+  /** Its id and its wheels, where they were made before it was recorded and are being kept; their members have the time of that making. */
   readonly made?: { readonly id: string; readonly wheels: ReturnType<typeof keepWheels> };
   /** What resolvers said of it already; null where nobody asked. */
   readonly resolution?: readonly Resolution[] | null;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { glob, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { makeWheel } from '../support/distributions.ts';
 import { clientVenv } from '../support/clients.ts';
 import { run } from '../support/clients-run.ts';
@@ -213,6 +213,25 @@ describe('an edit', () => {
     await edits.cancel(cancelled, 'me');
     await activities.deliverEdit({ editId: cancelled });
     expect([(await edits.view(cancelled)).state, (await filenames(name)).length]).toEqual(['cancelled', 2]);
+  });
+
+  it('is made once for questions that follow each other, and again for another post-release', async () => {
+    const name = await published();
+    const asked = { ...request(name), mode: 'post' };
+    const reading = vi.spyOn(web.blobs, 'bytes');
+    try {
+      const first = await edits.check(asked);
+      expect(reading).toHaveBeenCalled();
+      reading.mockClear();
+      expect(await edits.check(asked)).toEqual(first);
+      expect(reading).not.toHaveBeenCalled();
+      await deliver((await started(name, ['Summary: in between'], { mode: 'post' })).id);
+      reading.mockClear();
+      await edits.check(asked);
+      expect(reading).toHaveBeenCalled();
+    } finally {
+      reading.mockRestore();
+    }
   });
 
   it('leaves nothing when it ends before it was published', async () => {
