@@ -122,11 +122,11 @@ function Preview({ preview }: { preview: EditPreview }): ReactElement {
   );
 }
 
-type Request = ReturnType<typeof asked>;
+type Asked = ReturnType<typeof asked>;
 const buildPollMs = 700;
 
 /** What stock clients and the one build of a patched sdist find wrong with an edit; waits while that build goes on. */
-async function findings(body: Request): Promise<readonly string[]> {
+async function findings(body: Asked): Promise<readonly string[]> {
   let check = await answerOf(client.POST('/api/edits/check', { body }));
   while (check.sdistBuilt?.state === 'building') {
     await new Promise((done) => { setTimeout(done, buildPollMs); });
@@ -141,7 +141,7 @@ async function findings(body: Request): Promise<readonly string[]> {
   return conflicts;
 }
 
-interface ConfirmProps { readonly preview: EditPreview; readonly request: ReturnType<typeof asked>; readonly why: string; readonly setWhy: (why: string) => void; readonly sent: () => void }
+interface ConfirmProps { readonly preview: EditPreview; readonly request: Asked; readonly why: string; readonly setWhy: (why: string) => void; readonly sent: () => void }
 
 function Confirm({ preview, request, why, setWhy, sent }: ConfirmProps): ReactElement {
   const session = useSession();
@@ -263,6 +263,6 @@ export function EditList(): ReactElement {
 
 /** The pages about edits. */
 export default function EditPages({ place, name, version }: { place: string; name: string; version: string }): ReactElement {
-  if (place === 'projects') return <EditForm project={name} version={version} />;
+  if (place === 'projects') return <EditForm key={`${name} ${version}`} project={name} version={version} />;
   return name === '' ? <EditList /> : <EditPage id={name} />;
 }

@@ -72,7 +72,7 @@ export interface EditRecords {
    * @errors FARM_EDIT_*, FARM_WHEEL_BROKEN, FARM_ENDED
    */
   prepare(editId: string): Promise<void>;
-  /** The wheels that have no attestation yet. @errors FARM_ENDED */
+  /** Its files that have no attestation yet; none of an edit that somebody has cancelled. @errors FARM_ENDED */
   toSign(editId: string): Promise<readonly RespinOrigin[]>;
   /**
    * What is published of it.

@@ -38,8 +38,8 @@ export interface ResolvePorts {
   readonly sdists: Map<string, Sdist>;
 }
 
-/** Zip cannot hold earlier times. 1980-01-01T00:00:00Z */
-const earliestEpoch = 315_532_800;
+/** Zip cannot hold earlier times. 1980-01-01T00:00:00Z @unit seconds since 1970 */
+export const earliestEpoch = 315_532_800;
 const sdistsKeptMax = 200;
 
 /**

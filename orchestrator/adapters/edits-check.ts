@@ -10,6 +10,7 @@ import { composedBlobs } from './blobs-composed.ts';
 import { draftOf, ordered, type Drafted, type EditsPorts, type Ordered } from './edits-request.ts';
 import { sdistBuildOf, type SdistToBuild } from './edits-sdist-build.ts';
 import { keepSdist } from './edits-sdist.ts';
+import { requiresPythonOf } from './prisma/edit-claims.ts';
 import type { StagedEdit } from './resolver/check-edit.ts';
 
 /** Lets resolvers judge an edit that is in memory only, and remembers the answer until it is started. */
@@ -77,9 +78,9 @@ export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
       const { project, version } = fresh.source;
       const answer = await judge({
         project, version, toVersion: fresh.toVersion, startedAt: ports.clock.now(), groups: fresh.draft.groups,
-        wheels: fresh.draft.wheels.map(({ source, wheel }) => ({
+        wheels: fresh.draft.wheels.map(({ wheel }) => ({
           filename: wheel.filename, sha256: wheel.sha256, bytes: BigInt(wheel.bytes), metadataSha256: wheel.metadataSha256,
-          requiresPython: /^Requires-Python: *(.*?)\r?$/m.exec(wheel.metadata.split(/\r?\n\r?\n/)[0] ?? '')?.[1] ?? source.requiresPython,
+          requiresPython: requiresPythonOf(wheel.metadata),
         })),
       }, inMemory(ports, fresh));
       const oldest = kept.keys().next();

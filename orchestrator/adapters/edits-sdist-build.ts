@@ -9,6 +9,7 @@ import type { BlobStore, Catalogue, Workflows } from '../ports.ts';
 import { fileSource } from './archive/byte-source.ts';
 import { archiveLimits, ArchiveRefused } from './archive/limits.ts';
 import { openZip, readMember } from './archive/zip-read.ts';
+import { earliestEpoch } from './builds-resolve.ts';
 import { startMaking } from './builds-sources.ts';
 import type { Source } from './prisma/client/client.ts';
 import { asJson, type Database } from './prisma/database.ts';
@@ -73,7 +74,7 @@ async function start(ports: SdistBuildPorts, order: SdistToBuild, target: string
     if (twin) return null;
     const source = await tx.source.create({
       data: {
-        id: randomUUID(), kind, sha256, filename, bytes: BigInt(bytes), sourceDateEpoch: epochMin, state: 'making', buildTarget: target,
+        id: randomUUID(), kind, sha256, filename, bytes: BigInt(bytes), sourceDateEpoch: earliestEpoch, state: 'making', buildTarget: target,
         ...(options === null ? {} : { buildOptions: asJson(options) }),
       },
     });
@@ -81,9 +82,6 @@ async function start(ports: SdistBuildPorts, order: SdistToBuild, target: string
   });
   if (id !== null) await startMaking(ports, id);
 }
-
-/** Zip archives know no earlier time; METADATA has none. @unit seconds since 1970 */
-const epochMin = 315_532_800;
 
 /** What the newest build of the release gave the cell of a target; null where the release was not built here. */
 async function optionsOf({ database: { prisma } }: SdistBuildPorts, { project, version }: SdistToBuild, target: string) {

@@ -7,7 +7,7 @@ export const command: Command = {
   usage: 'token [add NAME --role ROLE [--project NAME] [--days N] | revoke ID]',
   help: [
     'Lists, makes or revokes tokens of the API. A new token is printed once, alone on standard output; the farm keeps its digest.', '',
-    '  --role     viewer, trigger (build, cancel), maintainer (edit, too) or admin',
+    '  --role     viewer, trigger (build, cancel), maintainer (edit, too) or admin; worker (joins a pool, and nothing else)',
     '  --project  only there; the whole farm when absent', '  --days     ends after so many days',
   ],
   async act(context, argv) {

@@ -11,7 +11,7 @@
  *   POST   /api/plans                            BuildRequest -> PlanView            (starts nothing)
  *   POST   /api/builds                           BuildRequest -> BuildView           (201 started, 200 nothing to build)
  *   GET    /api/images                           ImageView[] that are being made or could not be made
- *   GET    /api/builds?limit=                    BuildView[] newest first
+ *   GET    /api/builds?limit=&project=&version=  BuildView[] newest first
  *   GET    /api/builds/:id                       BuildView
  *   GET    /api/builds/:id/waits                 BuildWait[]: queued cells whose pool has no worker
  *   GET    /api/builds/:id/events                server-sent events: `build` with a BuildView, on every change

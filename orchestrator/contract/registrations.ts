@@ -3,11 +3,11 @@
  *
  *   POST   /api/registrations/proposal   ProposalRequest -> Proposal          (writes nothing)
  *   POST   /api/registrations            RegistrationRequest -> Registration  (201)
- *   GET    /api/registrations            Registration[]
+ *   GET    /api/registrations?project=   Registration[]
  *   GET    /api/registrations/:project   Registration
  *   DELETE /api/registrations/:project   -> 204; what was published stays
  *   GET    /api/triggers?limit=&project= Trigger[] newest first: releases on their way to builds
- *   GET    /api/alerts?all=              Alert[] newest first; with `all` those that somebody has seen to, too
+ *   GET    /api/alerts?limit=&project=&all=  Alert[] newest first; with `all` those that somebody has seen to, too
  *   POST   /api/alerts/:id/acknowledge   {why, by} -> Alert; what it stopped stays stopped
  *   GET    /api/github                   GithubView: what the farm has of GitHub; never a secret
  *   POST   /api/github/token             {token} -> GithubView

@@ -8,7 +8,7 @@ export const repositoryCards = {
   FARM_REPOSITORY_ADDRESS: card('project', 'never', 400, '{what} is no repository that can be cloned: {why}.',
     'Give owner/repo, owner/repo@ref, owner/repo@ref#folder, or an https address.'),
   FARM_REPOSITORY_UNKNOWN: card('project', 'never', 404, 'There is no repository {repository}, or this farm may not see it.',
-    'Check the spelling. A private repository cannot be cloned yet: send its sdist or its folder.'),
+    'Check the spelling. A private repository is read once it is registered, with the farm\'s App or token: ./farm register; else send its sdist or its folder.'),
   FARM_REPOSITORY_UNREACHABLE: card('world', 'backoff', 502, '{repository} could not be asked: {why}.',
     'Nothing to do for a registered repository: it is asked again. Else check the network and try again.'),
   FARM_REPOSITORY_LIMIT: card('world', 'backoff', 503, '{repository} asks to wait: {why}.',

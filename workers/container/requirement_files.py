@@ -42,7 +42,7 @@ def take_file(option, beside, archive, found, seen, constrains=False):
     seen.append((name, constrains))
     text = None if len(seen) > FILES_MAX or name.startswith(("/", "..")) else member_text(archive, name)
     if text is None:
-        raise unknown(f"-r {name}", f"The sdist has no file {name}." if len(seen) <= FILES_MAX else "More files than are read.")
+        raise unknown(f"{option[1]} {name}", f"The sdist has no file {name}." if len(seen) <= FILES_MAX else "More files than are read.")
     for line in text.replace("\\\n", " ").splitlines():
         line = re.sub(r"(^|\s)#.*$", "", line).strip()
         further = OPTION.match(line)

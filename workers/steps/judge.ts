@@ -30,14 +30,11 @@ interface Shape {
 
 /**
  * A value that fits a schema, without what the schema does not name. TypeBox's own way sorts every union of the schema
- * anew each time, which took longer than the step of a small cell. Unions are of plain values, or of one list and null.
+ * anew each time, which took longer than the step of a small cell. Unions are of plain values and one list or object at most.
  */
 function named(shape: Shape, value: unknown): unknown {
-  const { properties, items, anyOf } = shape;
-  if (Array.isArray(value)) {
-    const item = items ?? anyOf?.find((one) => one.items)?.items;
-    return item ? value.map((one) => named(item, one)) : [...value as unknown[]];
-  }
+  const { properties, items } = shape.anyOf?.find((one) => one.items ?? one.properties) ?? shape;
+  if (Array.isArray(value)) return items ? value.map((one) => named(items, one)) : [...value as unknown[]];
   if (typeof value !== 'object' || value === null || !properties) return value;
   const known = value as Readonly<Record<string, unknown>>;
   return Object.fromEntries(Object.keys(properties)

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { fail } from '../../domain/failure.ts';
-import { matchesEtag } from './simple.ts';
+import { acceptsCoding, matchesEtag } from './simple.ts';
 
 /** A built file of the dashboard; `gzip` and `brotli` where they are smaller. */
 export interface DashboardFile {
@@ -50,9 +50,9 @@ export function dashboardRoutes(app: FastifyInstance, parts: DashboardParts): vo
     const path = `assets/${request.params['*']}`;
     const file = (await parts.files())?.get(path) ?? fail('FARM_NOT_FOUND', 'publish', { thing: `file ${path}` });
     reply.headers({ 'cache-control': 'public, max-age=31536000, immutable', vary: 'accept-encoding', 'content-type': file.type });
-    const accepted = String(request.headers['accept-encoding'] ?? '');
-    if (file.brotli && /\bbr\b/.test(accepted)) return reply.header('content-encoding', 'br').send(file.brotli);
-    if (file.gzip && /\bgzip\b/.test(accepted)) return reply.header('content-encoding', 'gzip').send(file.gzip);
+    const accepted = request.headers['accept-encoding'];
+    if (file.brotli && acceptsCoding(accepted, 'br')) return reply.header('content-encoding', 'br').send(file.brotli);
+    if (file.gzip && acceptsCoding(accepted, 'gzip')) return reply.header('content-encoding', 'gzip').send(file.gzip);
     return reply.send(file.bytes);
   });
 }

@@ -5,7 +5,7 @@ import { fail } from '../../domain/failure.ts';
 import { isValidName, normalizeName } from '../../domain/names.ts';
 import type { Live, LiveWord, Pages } from '../../page-ports.ts';
 import type { Follow } from '../plugins/followers.ts';
-import { matchesEtag } from './simple.ts';
+import { acceptsCoding, matchesEtag } from './simple.ts';
 
 const ByName = Type.Object({ name: Type.String({ maxLength: 200 }) });
 const ById = Type.Object({ id: Type.String({ maxLength: 64 }) });
@@ -35,8 +35,7 @@ export function pageRoutes(app: FastifyInstance, parts: { readonly pages: Pages;
       reply.headers({ 'cache-control': 'private, no-cache', vary: 'accept-encoding', etag: `W/${etag}` });
       if (matchesEtag(request.headers['if-none-match'], etag)) return reply.code(304).send();
       reply.type('application/json; charset=utf-8');
-      const packed = /\bgzip\b(?!\s*;\s*q=0(\.0*)?\s*(,|$))/.test(String(request.headers['accept-encoding'] ?? ''));
-      return packed ? reply.header('content-encoding', 'gzip').send(gzip) : reply.send(json);
+      return acceptsCoding(request.headers['accept-encoding'], 'gzip') ? reply.header('content-encoding', 'gzip').send(gzip) : reply.send(json);
     });
   app.get<{ Params: { id: string } }>('/api/attempts/:id/page',
     { schema: { params: ById }, config: { words: { summary: 'An attempt with its inputs and its cell.', answer: AttemptPage } } },

@@ -53,6 +53,10 @@ function sendPage(
     .header('x-content-type-options', 'nosniff').send(body);
 }
 
+/** Whether an Accept-Encoding takes a coding; one with the weight 0 is refused. @source RFC 9110, 12.5.3 */
+export const acceptsCoding = (header: string | string[] | undefined, coding: 'br' | 'gzip'): boolean =>
+  String(header ?? '').split(',').some((one) => new RegExp(`^\\s*${coding}\\s*(;(?!\\s*q=0(\\.0*)?\\s*$)|$)`, 'i').test(one));
+
 /** Whether an If-None-Match names the ETag; weak comparison. @source RFC 9110, 13.1.2 */
 export function matchesEtag(header: string | undefined, etag: string): boolean {
   if (header === undefined) return false;

@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import { expect, it } from 'vitest';
 import { cellLimits } from '../../../orchestrator/contract/limits.ts';
 import type { StepCommand, StepExit } from '../../../workers/backend/types.ts';
@@ -6,6 +7,7 @@ import { auditCommand } from '../../../workers/steps/audit.ts';
 import { buildCommand, judgeBuild } from '../../../workers/steps/build.ts';
 import { environmentCommand } from '../../../workers/steps/environment.ts';
 import { fetchCommand, judgeFetch } from '../../../workers/steps/fetch.ts';
+import { judgeOf } from '../../../workers/steps/judge.ts';
 import { prepareCommand } from '../../../workers/steps/prepare.ts';
 import { repairCommand } from '../../../workers/steps/repair.ts';
 import { requiresCommand } from '../../../workers/steps/requires.ts';
@@ -71,6 +73,8 @@ const built = {
 
 it('a judge takes a result of its shape and drops what it does not know', () => {
   expect(judgeBuild(context)(done({ ...built, more: 'x' }))).toEqual({ ok: true, value: { ...built, swallowed: null } });
+  const nested = judgeOf(Type.Object({ of: Type.Union([Type.Object({ a: Type.Number() }), Type.Null()]), many: Type.Union([Type.Array(Type.Object({})), Type.Null()]) }));
+  expect(nested(context)(done({ of: { a: 1, more: 'x' }, many: [{ more: 'x' }] }))).toEqual({ ok: true, value: { of: { a: 1 }, many: [{}] } });
 });
 
 it('a build that went on after a compiler error says which, but not after a header that is not there', () => {

@@ -22,7 +22,7 @@ describe('files of requirements', () => {
   });
 
   it.each([
-    [['-r', 'gone.txt'], {}, '-r gone.txt'], [['-r', '../up.txt'], { '../up.txt': 'a' }, '-r ../up.txt'],
+    [['-r', 'gone.txt'], {}, '-r gone.txt'], [['-r', '../up.txt'], { '../up.txt': 'a' }, '-r ../up.txt'], [['-c', 'gone.txt'], {}, '-c gone.txt'],
     [['-r', 'a.txt'], { 'a.txt': '-e .' }, '-e .'], [['-r', 'a.txt'], { 'a.txt': './local' }, './local'],
   ])('refuse %j', async (words, files, requirement) =>
     expect(await expand(words, files as Record<string, string>)).toMatchObject({ code: 'FARM_REQUIREMENT_UNKNOWN', words: { requirement } }));
