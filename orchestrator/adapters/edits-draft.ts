@@ -98,7 +98,7 @@ function delivered(opened: OpenedWheel, order: DraftOrder, metadata: string): Vi
 }
 
 /** The post-release of an opened wheel, its SBOM under the new version. */
-export async function postOf(
+async function postOf(
   opened: OpenedWheel, { metadata, version, sourceDateEpoch }: { readonly metadata: string; readonly version: string; readonly sourceDateEpoch: number },
 ): Promise<VirtualWheel> {
   const { name, version: from } = opened.checked.core;

@@ -25,7 +25,7 @@ interface Patching {
 }
 
 /** Reads TOML for the pure rules; null for what is none. */
-export function parsedToml(text: string): Readonly<Record<string, unknown>> | null {
+function parsedToml(text: string): Readonly<Record<string, unknown>> | null {
   const parsed = readPyproject(text);
   return parsed.ok ? parsed.value : null;
 }

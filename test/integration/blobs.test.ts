@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { folderBlobs } from '../../orchestrator/adapters/blobs-fs.ts';
 import { openDatabase } from '../../orchestrator/adapters/prisma/database.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -34,10 +34,14 @@ test('a database that goes away while the lock is kept costs one connection and 
   const database = openDatabase(postgres.url);
   try {
     const blobs = folderBlobs(folder, database.pool);
-    await blobs.put(Buffer.from('before'));
-    const gone = await database.pool.query(
-      `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and mode = 'ShareLock'`);
-    expect(gone.rowCount).toBe(1);
+    let puts = 0;
+    // The lock is kept for a moment only: put again until the connection is ended within it.
+    await vi.waitFor(async () => {
+      await blobs.put(Buffer.from(`before ${puts += 1}`));
+      const gone = await database.pool.query(
+        `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and mode = 'ShareLock'`);
+      expect(gone.rowCount).toBe(1);
+    }, { timeout: 30_000 });
     const { sha256 } = await blobs.put(Buffer.from('after')).catch(() => blobs.put(Buffer.from('after')));
     expect(await blobs.has(sha256)).toBe(true);
     expect(await blobs.collect(new Date())).toEqual({ deleted: 0, bytes: 0 });
