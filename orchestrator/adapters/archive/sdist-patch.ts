@@ -53,6 +53,7 @@ export async function checkPatchable(path: string, swap: Pick<SdistSwap, 'root' 
   }
 }
 
+/** An archive with a member twice is another one for each reader. */
 function newName(seen: Set<string>, inner: string): void {
   if (seen.has(inner)) throw new ArchiveRefused('corrupt', 'it is there twice', inner);
   if (inner.includes('\uFFFD')) throw new ArchiveRefused('corrupt', 'its name is not UTF-8', inner);
@@ -124,21 +125,24 @@ async function* membersOf(path: string): AsyncGenerator<{ inner: string; entry: 
 
 /**
  * SHA-256 of `sdist-payload/1`: everything that an edit leaves alone. A line for each member in its order, without
- * PKG-INFO and pyproject.toml of the top folder; paths below that folder; setuptools' equal copy of PKG-INFO is named as
- * such.
+ * the files PKG-INFO and pyproject.toml of the top folder; paths below that folder; setuptools' equal copy of PKG-INFO is
+ * named as such.
+ * @errors ArchiveRefused for a member twice, and for a name that is not UTF-8
  */
 export async function sdistPayload(path: string): Promise<string> {
   const lines: { inner: string; head: string; sha256: string }[] = [];
+  const seen = new Set<string>();
   let own = '';
   for await (const { inner, entry } of membersOf(path)) {
+    newName(seen, inner);
     const { header } = entry;
+    const kind = header.type === 'contiguous-file' ? 'file' : header.type;
     const hash: Hash = createHash('sha256');
     for await (const chunk of entry) hash.update(chunk);
     const sha256 = hash.digest('hex');
     if (inner === 'PKG-INFO') own = sha256;
-    if (inner === 'PKG-INFO' || inner === 'pyproject.toml') continue;
+    if (kind === 'file' && (inner === 'PKG-INFO' || inner === 'pyproject.toml')) continue;
     const link = header.type === 'link' ? innerOf(header.linkname ?? '') : header.linkname ?? '';
-    const kind = header.type === 'contiguous-file' ? 'file' : header.type;
     const mode = ((header.mode ?? 0) & 0o7777).toString(8);
     const seconds = Math.max(0, Math.floor(header.mtime.getTime() / 1000));
     lines.push({ inner, sha256, head: `${kind} ${mode} ${seconds} ${JSON.stringify(inner)} ${JSON.stringify(link)}` });

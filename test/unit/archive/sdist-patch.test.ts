@@ -76,6 +76,17 @@ describe('a patched sdist', () => {
     for (const other of others) expect(await sdistPayload(await written(other, 'other.tar.gz'))).not.toBe(before);
   });
 
+  it('hides nothing behind the two texts: each is one file, else it counts or is refused', async () => {
+    const before = await sdistPayload(await written(members));
+    const without = members.filter(({ name }) => name !== 'demo-1.0/pyproject.toml');
+    expect(await sdistPayload(await written(without, 'other.tar.gz'))).toBe(before);
+    for (const type of ['symlink', 'link'] as const) {
+      const link: Member = { name: 'demo-1.0/pyproject.toml', type, linkname: type === 'link' ? 'demo-1.0/run.sh' : 'run.sh' };
+      expect(await sdistPayload(await written([...without, link], 'other.tar.gz'))).not.toBe(before);
+      await expect(written([...members, link], 'other.tar.gz').then(sdistPayload)).rejects.toThrow('pyproject.toml: it is there twice');
+    }
+  });
+
   it.each([
     ['a member twice', [...members, { name: './demo-1.0/PKG-INFO', text: info }], 'PKG-INFO: it is there twice'],
     ['a link by the name of the folder', [...members, { name: 'demo-1.0/up', type: 'symlink' as const, linkname: '../demo-1.0/run.sh' }], 'up: its link goes by the name of the folder'],
