@@ -7,6 +7,7 @@ import type { Pool, PoolClient } from 'pg';
 import { limits } from '../contract/limits.ts';
 import { fail, failure, FarmError } from '../domain/failure.ts';
 import type { BlobStore } from '../ports.ts';
+import { grouped } from './grouped.ts';
 
 /** `put` takes it shared, `collect` alone: nothing is deleted between a put and the row that refers to it. */
 const collectLock = 7_310_002;
@@ -27,7 +28,7 @@ export function folderBlobs(folder: string, pool: Pool): BlobStore {
   /** Digests of a moment ago whose file and row are there: nothing collects them before a day has gone by. */
   const recent = new Map<string, number>();
   const guarded = underLock(pool);
-  const commit = grouped((batch: readonly Waiting[]) => guarded((client) => commitBatch(client, pathOf, batch)));
+  const commit = grouped((batch: readonly Waiting[]) => guarded((client) => commitBatch(client, pathOf, batch)), { atOnceMax: batchMax, apartMs: 0 });
 
   async function keep(temporary: string, found: Digest): Promise<Digest> {
     await commit({ temporary, found });
@@ -199,29 +200,6 @@ const recentMax = 5_000;
 /** Far below the day after which an unused blob may be collected. */
 const recentMs = 10 * 60 * 1000;
 
-/**
- * Group commit: while one batch is written the next one gathers, so that a lone call waits for nobody and many share
- * their synchronised folders and their transaction.
- */
-function grouped<T>(write: (batch: readonly T[]) => Promise<readonly (Error | null)[]>): (one: T) => Promise<void> {
-  let waiting: { one: T; done: (error: Error | null) => void }[] = [];
-  let going = false;
-  const drain = async (): Promise<void> => {
-    going = true;
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, batchMax);
-      waiting = waiting.slice(batchMax);
-      const ended = await write(batch.map(({ one }) => one)).catch((error: Error) => batch.map(() => error));
-      batch.forEach(({ done }, at) => done(ended[at] ?? null));
-    }
-    going = false;
-  };
-  return (one) => new Promise((resolve, reject) => {
-    waiting.push({ one, done: (error) => (error ? reject(error) : resolve()) });
-    if (!going) void drain();
-  });
-}
-
 /** How long the lock stays with a store that has nothing to put, and how long at most: collecting gets its turn. */
 const lockIdleMs = 100;
 const lockMsMax = 2_000;
@@ -273,10 +251,10 @@ function underLock(pool: Pool): <T>(work: (client: PoolClient) => Promise<T>) =>
   };
 }
 
-/** Moves files to their places, synchronises the folders, then writes the rows; answers the error of each. */
+/** Moves files to their places, synchronises the folders, then writes the rows; answers each or its error. */
 async function commitBatch(
   client: PoolClient, pathOf: (sha256: string) => string, batch: readonly Waiting[],
-): Promise<readonly (Error | null)[]> {
+): Promise<readonly (Digest | Error)[]> {
   const moved = await Promise.allSettled(batch.map(async ({ temporary, found }) => {
     const place = pathOf(found.sha256);
     try {
@@ -297,7 +275,7 @@ async function commitBatch(
     text: `insert into blob (sha256, bytes, touched_at) select *, now() from unnest($1::text[], $2::bigint[])
       on conflict (sha256) do update set touched_at = now()`,
   });
-  return moved.map((one) => (one.status === 'rejected' ? one.reason as Error : null));
+  return batch.map(({ found }, at) => (moved[at]?.status === 'rejected' ? moved[at].reason as Error : found));
 }
 
 async function touch(pool: Pool, sha256: string): Promise<boolean> {

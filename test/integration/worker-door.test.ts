@@ -28,6 +28,19 @@ describe('leases', () => {
     }
   });
 
+  test('cells that move in the same moment are answered each for itself, and one that cannot be written fails no other', async () => {
+    const targets = [target, 'cp311-manylinux_aarch64', 'cp313-manylinux_x86_64', 'cp313-musllinux_x86_64'];
+    const { buildId } = await startedBuild(plane, targets);
+    const asked = targets.map((of, at) => plane.door.lease({ kind: 'build', id: buildId, target: of, delivery: 1, worker: at === 2 ? 'w\u0000' : `w${at}` }));
+    const said = await Promise.allSettled(asked);
+    expect(said.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled']);
+    const attempts = await plane.database.prisma.attempt.findMany({ where: { buildId }, orderBy: { worker: 'asc' } });
+    expect(attempts.map(({ target: of, worker }) => [of, worker])).toEqual([[targets[0], 'w0'], [targets[1], 'w1'], [targets[3], 'w3']]);
+    const leases = await Promise.all(said.flatMap((one) => (one.status === 'fulfilled' ? [plane.door.name(one.value.leaseId, one.value.secret)] : [])));
+    await Promise.all(leases.map((lease) => plane.door.end(lease, { outcome: { kind: 'build', state: 'failed', failure: failure('FARM_MEMORY', 'build') } })));
+    expect(await Promise.all(targets.map(async (of) => (await cellOf(buildId, of))?.state))).toEqual(['failed', 'failed', 'queued', 'failed']);
+  });
+
   test('an older delivery is refused for ever, the same one gets a new secret', async () => {
     const { buildId } = await startedBuild(plane, [target]);
     const first = await plane.door.lease({ kind: 'build', id: buildId, target, delivery: 2, worker: 'w' });

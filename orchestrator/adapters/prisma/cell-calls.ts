@@ -6,6 +6,7 @@ import type { Pool } from 'pg';
 import type { StepEvent } from '../../contract/worker.ts';
 import { fail, type Failure } from '../../domain/failure.ts';
 import type { Locked, PlanRow } from '../../domain/plan.ts';
+import { grouped, onceFor } from '../grouped.ts';
 
 /** How many step events an attempt may have. */
 export const eventsMaxOfAttempt = 500;
@@ -29,24 +30,18 @@ export interface LeasedAttempt {
 }
 
 interface LeaseRow {
-  refused: string | null; attempt_id: string; log_bytes: string; row: PlanRow; wheel_sha256: string | null;
-  wheel_filename: string | null; wheel_bytes: string | null; first: boolean | null;
+  refused: string | null; attempt_id: string; log_bytes: number; row: PlanRow; wheel_sha256: string | null;
+  wheel_filename: string | null; wheel_bytes: number | null; first: boolean | null;
 }
 
 /** @errors FARM_NOT_FOUND, FARM_ENDED, FARM_LEASE_STALE */
 export async function callLease(pool: Pool, call: LeaseCall): Promise<LeasedAttempt> {
-  const { rows: [found] } = await pool.query<LeaseRow>({
-    name: 'farm-lease', text: 'select * from farm_lease($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)',
-    values: [
-      call.kind, call.id, call.target, call.delivery, call.worker, call.leaseId, call.secretHash, call.attemptId,
-      call.row === null ? null : JSON.stringify(call.row), JSON.stringify(call.inputs),
-    ],
-  });
+  const found = await together(pool)({ lease: call }) as LeaseRow | null;
   if (!found || found.refused !== null) return refuse(found?.refused ?? '', { build: call.id, target: call.target });
   const { wheel_sha256: sha256, wheel_filename: filename } = found;
   return {
-    attemptId: found.attempt_id, logBytes: Number(found.log_bytes), row: found.row, first: found.first ?? false,
-    wheel: call.kind === 'test' && sha256 && filename ? { sha256, filename, bytes: Number(found.wheel_bytes ?? 0) } : null,
+    attemptId: found.attempt_id, logBytes: found.log_bytes, row: found.row, first: found.first ?? false,
+    wheel: call.kind === 'test' && sha256 && filename ? { sha256, filename, bytes: found.wheel_bytes ?? 0 } : null,
   };
 }
 
@@ -94,20 +89,48 @@ export interface EndCall {
  * @errors FARM_UNAUTHORIZED, FARM_LEASE_STALE, FARM_ENDED
  */
 export async function callEnd(pool: Pool, lease: NamedLease, call: EndCall): Promise<'done' | 'again' | 'log'> {
-  const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
-  const { rows: [found] } = await pool.query<{ refused: string | null }>({
-    name: 'farm-end', text: 'select refused from farm_end($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)',
-    values: [
-      lease.id, lease.secretHash, call.kind, JSON.stringify(call.events), eventsMaxOfAttempt, call.log?.offset ?? 0,
-      call.log?.bytes ?? 0, call.log?.sha256 ?? null, json(call.outcome), json(call.failure), call.built?.sha256 ?? null,
-      call.built?.filename ?? null, call.reusedFrom, json(call.locked?.lock ?? null), call.locked?.attemptKey ?? null,
-    ],
-  });
+  const found = await together(pool)({ end: { ...call, lease } });
   if (found?.refused === null) return 'done';
   if (found?.refused === 'lease ended') return 'again';
   if (found?.refused === 'log') return 'log';
   return refuse(found?.refused ?? '', { build: lease.ownerId, lease: lease.id });
 }
+
+type Call = { readonly lease: LeaseCall } | { readonly end: EndCall & { readonly lease: NamedLease } };
+/** A `LeaseRow`, of an end `refused` alone; null where the function gave no row. */
+type Said = Pick<LeaseRow, 'refused'> | null;
+
+/** Leases of a moment and ends of a moment, each a call of its function, in one transaction. */
+const callsText = `
+  select c.place, to_jsonb(f) as said
+  from jsonb_to_recordset($1::jsonb) as c(place integer, kind text, id text, target text, delivery integer, worker text,
+      "leaseId" text, "secretHash" text, "attemptId" text, "row" jsonb, inputs jsonb)
+    cross join lateral farm_lease(c.kind, c.id, c.target, c.delivery, c.worker, c."leaseId", c."secretHash", c."attemptId",
+      c."row", c.inputs) f
+  union all
+  select c.place, jsonb_build_object('refused', f.refused)
+  from jsonb_to_recordset($2::jsonb) as c(place integer, lease jsonb, kind text, events jsonb, log jsonb, outcome jsonb,
+      failure jsonb, built jsonb, "reusedFrom" text, locked jsonb)
+    cross join lateral farm_end(c.lease->>'id', c.lease->>'secretHash', c.kind, c.events, $3,
+      coalesce((c.log->>'offset')::bigint, 0), coalesce((c.log->>'bytes')::integer, 0), c.log->>'sha256', c.outcome,
+      c.failure, c.built->>'sha256', c.built->>'filename', c."reusedFrom", c.locked->'lock', c.locked->>'attemptKey') f`;
+
+/** A cell is worked on for seconds at least: a wait of a moment costs it nothing, and a commit less is a disk less to wait for. */
+export const cellGrouping = { atOnceMax: 64, apartMs: 20, aloneAfter: true } as const;
+
+/**
+ * Calls of cells that move in the same moment share one statement and its commit. They hold each other's locks for as
+ * long; two control planes that wait for each other in a circle are seen by the database, and each call is made alone.
+ */
+const together = onceFor((pool: Pool) => grouped<Call, Said>(async (calls) => {
+  const leases = calls.flatMap((call, place) => ('lease' in call ? [{ place, ...call.lease }] : []));
+  const ends = calls.flatMap((call, place) => ('end' in call ? [{ place, ...call.end }] : []));
+  const { rows } = await pool.query<{ place: number; said: Said }>({
+    name: 'farm-calls', text: callsText, values: [JSON.stringify(leases), JSON.stringify(ends), eventsMaxOfAttempt],
+  });
+  const said = new Map(rows.map((row) => [row.place, row.said]));
+  return calls.map((_, place) => said.get(place) ?? null);
+}, cellGrouping));
 
 /** The card of a word of those functions. */
 function refuse(refused: string, { build, target = '', lease = '' }: { build: string; target?: string; lease?: string }): never {

@@ -2,6 +2,8 @@
 import type { Pool } from 'pg';
 import type { Locked, Plan, PlanRow } from '../../domain/plan.ts';
 import type { Described, DescribeInput } from '../../ports.ts';
+import { grouped, onceFor } from '../grouped.ts';
+import { cellGrouping } from './cell-calls.ts';
 import { asLock } from './rows.ts';
 
 export interface DescribedCell { readonly buildId: string; readonly planSha256: string; readonly target: string }
@@ -52,21 +54,38 @@ export async function describeInput(pool: Pool, cell: DescribedCell, plan: Plan)
   };
 }
 
-/** The final wheel: the attempt has succeeded; the cell too, unless its test is still to come. */
+/** The final wheels: each attempt has succeeded; the cell too, unless its test is still to come. */
 const describedStatement = `
-  with worked as (
-    select a.id, coalesce(a."row"->>'test', 'none') <> 'none' as has_test, 'not tested: ' || (a."row"->>'untested') as untested
-    from cell c join attempt a on a.id = c.attempt_id where c.plan_sha256 = $1 and c.target = $2 and a.build_id = $3),
+  with described as (
+    select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::text[], $8::text[])
+      as d(plan, target, build, wheel, filename, bytes, metadata, sbom)),
+  worked as (
+    select d.*, a.id, coalesce(a."row"->>'test', 'none') <> 'none' as has_test, 'not tested: ' || (a."row"->>'untested') as untested
+    from described d join cell c on c.plan_sha256 = d.plan and c.target = d.target
+      join attempt a on a.id = c.attempt_id and a.build_id = d.build),
   moved as (
-    update attempt a set state = 'succeeded', wheel_sha256 = $4, wheel_filename = $5, wheel_bytes = $6::bigint,
-      metadata_sha256 = $7, sbom_sha256 = $8, ended_at = now()
-    from worked where a.id = worked.id and a.state = 'running')
-  update cell c set wheel_sha256 = $4, wheel_filename = $5, updated_at = now(),
-    step = case when has_test then 'test' end,
-    state = case when has_test then c.state else 'succeeded' end,
-    tested = case when has_test then c.tested else 'no-runner' end,
-    notes = case when untested is null then c.notes else c.notes || to_jsonb(untested) end
-  from worked where c.plan_sha256 = $1 and c.target = $2 and c.state = 'running' and c.step <> 'test'`;
+    update attempt a set state = 'succeeded', wheel_sha256 = w.wheel, wheel_filename = w.filename, wheel_bytes = w.bytes,
+      metadata_sha256 = w.metadata, sbom_sha256 = w.sbom, ended_at = now()
+    from worked w where a.id = w.id and a.state = 'running')
+  update cell c set wheel_sha256 = w.wheel, wheel_filename = w.filename, updated_at = now(),
+    step = case when w.has_test then 'test' end,
+    state = case when w.has_test then c.state else 'succeeded' end,
+    tested = case when w.has_test then c.tested else 'no-runner' end,
+    notes = case when w.untested is null then c.notes else c.notes || to_jsonb(w.untested) end
+  from worked w where c.plan_sha256 = w.plan and c.target = w.target and c.state = 'running' and c.step <> 'test'`;
+
+type Row = readonly (string | number)[];
+
+/** @shape rows in the order of the columns of `described` */
+const describedCall = (rows: readonly Row[]) => ({
+  name: 'record-described', text: describedStatement, values: Array.from({ length: 8 }, (_, column) => rows.map((row) => row[column])),
+});
+
+/** Wheels that are described in the same moment share a statement and its commit. */
+const together = onceFor((pool: Pool) => grouped<Row, true>(async (rows) => {
+  await pool.query(describedCall(rows));
+  return rows.map(() => true);
+}, cellGrouping));
 
 /**
  * Records a described wheel. False where it was compared with no other one (`alone`) and is not the first any more:
@@ -76,14 +95,11 @@ export async function recordDescribed(
   pool: Pool, cell: DescribedCell, { described, alone }: { readonly described: Described; readonly alone: boolean },
 ): Promise<boolean> {
   const { wheelSha256, wheelFilename, bytes, metadataSha256, sbomSha256 } = described;
-  const statement = {
-    name: 'record-described', text: describedStatement,
-    values: [cell.planSha256, cell.target, cell.buildId, wheelSha256, wheelFilename, bytes, metadataSha256, sbomSha256],
-  };
+  const row = [cell.planSha256, cell.target, cell.buildId, wheelSha256, wheelFilename, bytes, metadataSha256, sbomSha256];
   if (!alone) {
-    await pool.query(statement);
-    return true;
+    return together(pool)(row);
   }
+  const statement = describedCall([row]);
   const client = await pool.connect();
   let broken: Error | undefined;
   try {

@@ -19,7 +19,8 @@ interface Ending<O> {
   /** The attempt whose outcome this is; absent for the worker's own. */
   readonly reusedFrom?: string;
   readonly events?: readonly StepEvent[];
-  readonly log?: { readonly offset: number; readonly bytes: Uint8Array };
+  /** The rest of the log, with the digest under which it was put. */
+  readonly log?: { readonly offset: number; readonly bytes: Uint8Array; readonly sha256: string };
   /** The wheel was put with the outcome. */
   readonly put?: string;
   /** Of a build whose lock was not sent before. */
@@ -44,10 +45,14 @@ export async function recordOutcome(ports: LogPorts, lease: OpenLease, outcome: 
 export async function endLease(ports: LogPorts, lease: OpenLease, last: LastWords): Promise<void> {
   const { outcome, events = [], log, output, lock } = last;
   const bytesOf = (text: string): Uint8Array => Buffer.from(text, 'base64');
-  if (output) await ports.blobs.put(bytesOf(output.bytes), { sha256: output.sha256, bytesMax: limits.smallBytesMax });
+  const rest = log ? bytesOf(log.bytes) : null;
+  // Both at once, so that they share a commit.
+  const [kept] = await Promise.all([
+    rest && ports.blobs.put(rest), output && ports.blobs.put(bytesOf(output.bytes), { sha256: output.sha256, bytesMax: limits.smallBytesMax }),
+  ]);
   await settle(ports, lease, {
     outcome, events, ...(output ? { put: output.sha256 } : {}),
-    ...(log ? { log: { offset: log.offset, bytes: bytesOf(log.bytes) } } : {}), ...(lock ? { lock } : {}),
+    ...(log && rest && kept ? { log: { offset: log.offset, bytes: rest, sha256: kept.sha256 } } : {}), ...(lock ? { lock } : {}),
   });
 }
 
@@ -103,16 +108,16 @@ export async function settleBuild(
 
 type Verdict = Pick<EndCall, 'kind' | 'failure' | 'built'>;
 
-/** Puts the log away and makes the call; a log that was sent in parts is sealed first. */
+/** Makes the call; a log that was sent in parts is sealed first. */
 async function conclude(ports: LogPorts, lease: OpenLease, ending: Ending<Outcome>, verdict: Verdict): Promise<void> {
-  const { database, blobs, changes } = ports;
+  const { database, changes } = ports;
   const { outcome, events = [], log, lock, reusedFrom = null } = ending;
   const locked = lock ? { lock, attemptKey: await attemptKeyOf(database.prisma, lease, lock) } : null;
   const call = (sealed: EndCall['log']): ReturnType<typeof callEnd> =>
     callEnd(database.pool, namedLease(lease), { ...verdict, events, log: sealed, outcome, reusedFrom, locked });
   // Without bytes beside the outcome there may be chunks: they are joined before the attempt ends, as nobody waits after.
   if (!log) await sealLog(ports, lease.attemptId, verdict.kind);
-  const sealed = log ? { offset: log.offset, bytes: log.bytes.length, sha256: (await blobs.put(log.bytes)).sha256 } : null;
+  const sealed = log ? { offset: log.offset, bytes: log.bytes.length, sha256: log.sha256 } : null;
   let said = await call(sealed);
   if (said === 'log' && log) {
     await appendLog(ports, lease.attemptId, log.offset, log.bytes);
