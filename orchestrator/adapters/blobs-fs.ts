@@ -8,6 +8,7 @@ import { limits } from '../contract/limits.ts';
 import { fail, failure, FarmError } from '../domain/failure.ts';
 import type { BlobStore } from '../ports.ts';
 import { grouped } from './grouped.ts';
+import { inTransaction } from './prisma/transaction.ts';
 
 /** `put` takes it shared, `collect` alone: nothing is deleted between a put and the row that refers to it. */
 const collectLock = 7_310_002;
@@ -223,7 +224,7 @@ function underLock(pool: Pool): <T>(work: (client: PoolClient) => Promise<T>) =>
   };
   const take = async (): Promise<PoolClient> => {
     const client = await pool.connect();
-    // A database that goes away tells those who listen; where nobody does it would end the process.
+    // A database that goes away takes the lock with it.
     const lost = (error: Error): void => { if (held?.client === client) void release(error); };
     client.on('error', lost);
     try {
@@ -322,20 +323,4 @@ async function collect(
   );
   for (const { sha256 } of gone.rows) await rm(pathOf(sha256), { force: true });
   return { deleted: gone.rows.length, bytes: gone.rows.reduce((sum, { bytes }) => sum + Number(bytes), 0) };
-}
-
-async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  try {
-    await client.query('begin');
-    const value = await work(client);
-    await client.query('commit');
-    return value;
-  } catch (error) {
-    await client.query('rollback').catch((lost: Error) => { broken = lost; });
-    throw error;
-  } finally {
-    client.release(broken);
-  }
 }

@@ -3,6 +3,7 @@ import { limits } from '../contract/limits.ts';
 import { fail } from '../domain/failure.ts';
 import type { Clock, FileToPublish, Index, PublishOrder } from '../ports.ts';
 import { fileUrl, renderServed, type PageFile } from './index-render.ts';
+import { inTransaction } from './prisma/transaction.ts';
 
 export interface IndexPostgresParts {
   readonly pool: Pool;
@@ -183,25 +184,5 @@ export async function waitListed(pool: Pool, serial: number): Promise<'yes' | 'p
     if (Number(planes?.behind ?? 0) === 0) return 'yes';
     if (performance.now() + pollMs > end) return 'pending';
     await new Promise((resolve) => { setTimeout(resolve, pollMs); });
-  }
-}
-
-/** Work in a transaction of its own; a connection that broke is not used again. */
-export async function inTransaction<T>(pool: Pool, work: (client: PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  let broken: Error | undefined;
-  const lost = (error: Error): void => { broken = error; };
-  client.on('error', lost);
-  try {
-    await client.query('begin');
-    const value = await work(client);
-    await client.query('commit');
-    return value;
-  } catch (error) {
-    await client.query('rollback').catch(lost);
-    throw error;
-  } finally {
-    client.off('error', lost);
-    client.release(broken);
   }
 }

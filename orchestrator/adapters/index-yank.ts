@@ -4,7 +4,8 @@ import { fail } from '../domain/failure.ts';
 import { compareVersions, parseVersion } from '../domain/version.ts';
 import type { Yanks } from '../edit-ports.ts';
 import { parseWhat } from './builds-resolve.ts';
-import { inTransaction, lockHead, moveHead, waitListed, writePage, type IndexPostgresParts } from './index-postgres.ts';
+import { lockHead, moveHead, waitListed, writePage, type IndexPostgresParts } from './index-postgres.ts';
+import { inTransaction } from './prisma/transaction.ts';
 
 /** Port Yanks over the index in Postgres: the reason, the record and the page in one transaction. */
 export function indexYanks(parts: IndexPostgresParts): Yanks {

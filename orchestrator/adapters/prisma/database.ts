@@ -30,6 +30,8 @@ export function openDatabase(url: string): Database {
   const pool = new pg.Pool({ connectionString: url, max: connectionsMax, idleTimeoutMillis: idleMs });
   // A connection that breaks while idle is replaced at the next query; without a listener it would end the process.
   pool.on('error', () => undefined);
+  // So it would by one that breaks while it is taken out: its queries tell whoever waits for them.
+  pool.on('connect', (client) => { client.on('error', () => undefined); });
   const prisma = new PrismaClient({
     adapter: new PrismaPg(pool, { statementNameGenerator: ({ sql }) => statementName(sql) }),
     transactionOptions: { maxWait: 15_000, timeout: 30_000 },
