@@ -18,8 +18,10 @@ export interface PreviewChecks {
   check(request: EditPreviewRequest): Promise<EditCheck>;
   /** What was answered for this very edit of these very files; null where nobody asked. */
   known(made: Drafted): readonly Resolution[] | null;
+  /** The wheels of an edit: those of an earlier question, where the release is what it was then. @errors as `drafted` */
+  draft(request: EditPreviewRequest): Promise<Drafted>;
   /**
-   * The wheels of this very edit as they were made for its check a moment ago; whoever records it sees whether the release
+   * The wheels of this very edit as they were made for its preview a moment ago; whoever records it sees whether the release
    * is still what it was. Null where they have to be made.
    */
   made(request: EditPreviewRequest & { readonly basis: string }): Drafted | null;
@@ -30,6 +32,7 @@ export interface PreviewChecks {
 /** Judges a staged release; `blobs` has its wheels and METADATA, and every published file. */
 export type Judge = (staged: StagedEdit, blobs: Pick<BlobStore, 'size' | 'stream'>) => Promise<readonly Resolution[]>;
 
+/** Answers, and drafts, that are remembered. */
 const keptMax = 200;
 /** New bytes of wheels that are kept for the yes of a person, of all edits together. */
 const madeBytesMax = 32 * 2 ** 20;
@@ -46,23 +49,23 @@ export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
     drafts.delete(key);
     drafts.set(key, fresh);
     let bytes = 0;
-    for (const [old, one] of [...drafts].toReversed()) {
+    for (const [place, [old, one]] of [...drafts].toReversed().entries()) {
       bytes += one.draft.wheels.reduce((sum, { wheel }) => sum + wheel.own.length, 0);
-      if (bytes > madeBytesMax) drafts.delete(old);
+      if (bytes > madeBytesMax || place >= keptMax) drafts.delete(old);
     }
   }
-  /** The draft of the same order that was made for an earlier question, as while a build is waited for; else a new one. */
-  async function draftFor(request: EditPreviewRequest): Promise<Drafted> {
+  async function draft(request: EditPreviewRequest): Promise<Drafted> {
     const order = await ordered(ports, request);
     const key = requestKey(request, order.source.basis);
     const before = drafts.get(key);
-    const fresh = before && sameOrder(before, order) ? before : await draftOf(ports, order);
+    const fresh = before && sameOrder(before, order) ? { ...order, draft: before.draft } : await draftOf(ports, order);
     keepMade(key, fresh);
     return fresh;
   }
   const buildOf = (made: Drafted, { sdist }: Kept): Promise<SdistBuild | null> => (sdist === null || !ports.builds
     ? Promise.resolve(null) : sdistBuildOf({ ...ports, ...ports.builds }, toBuild(made, sdist)));
   return {
+    draft,
     known: (made) => kept.get(keyOf(made))?.resolution ?? null,
     made: (request) => drafts.get(requestKey(request, request.basis)) ?? null,
     async knownBuild(made) {
@@ -70,7 +73,7 @@ export function previewChecks(ports: EditsPorts, judge: Judge): PreviewChecks {
       return known ? buildOf(made, known) : null;
     },
     async check(request) {
-      const fresh = await draftFor(request);
+      const fresh = await draft(request);
       const key = keyOf(fresh);
       const known = kept.get(key);
       if (known) return { resolution: [...known.resolution], sdistBuilt: asView(await buildOf(fresh, known)) };

@@ -23,7 +23,7 @@ export function prismaEdits(ports: EditsPorts, judge: Judge = async () => []): E
   const checks = previewChecks(ports, judge);
   return {
     async preview(request, asker) {
-      const made = await drafted(ports, request);
+      const made = await checks.draft(request);
       return previewOf(made, { ageDays: await releaseAgeDays(ports, made.source), approvers: await approversOf(ports, made, asker) });
     },
     check: (request) => checks.check(request),

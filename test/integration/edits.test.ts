@@ -220,15 +220,18 @@ describe('an edit', () => {
     const asked = { ...request(name), mode: 'post' };
     const reading = vi.spyOn(web.blobs, 'bytes');
     try {
-      const first = await edits.check(asked);
+      const { basis, toVersion } = await edits.preview(asked);
       expect(reading).toHaveBeenCalled();
       reading.mockClear();
-      expect(await edits.check(asked)).toEqual(first);
+      expect(await edits.check(asked)).toEqual(await edits.check(asked));
       expect(reading).not.toHaveBeenCalled();
       await deliver((await started(name, ['Summary: in between'], { mode: 'post' })).id);
       reading.mockClear();
-      await edits.check(asked);
+      const start = () => edits.start({ ...asked, basis, why: 'a test', by: 'me' });
+      expect([toVersion, await code(start())]).toEqual(['1.0.post1', 'FARM_EDIT_STALE']);
+      expect(await edits.preview(asked)).toMatchObject({ basis, toVersion: '1.0.post2' });
       expect(reading).toHaveBeenCalled();
+      expect((await start()).toVersion).toBe('1.0.post2');
     } finally {
       reading.mockRestore();
     }
