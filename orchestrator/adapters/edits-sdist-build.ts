@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { buildQueue } from '../contract/messages.ts';
 import { fail } from '../domain/failure.ts';
-import { chooseBuild, metadataDifference, type SdistBuild } from '../domain/sdist-build.ts';
+import { chooseBuild, comparedWith, metadataDifference, type SdistBuild } from '../domain/sdist-build.ts';
 import type { Plan } from '../domain/plan.ts';
 import type { EditSdistBuilds } from '../edit-ports.ts';
 import type { BlobStore, Catalogue, Workflows } from '../ports.ts';
@@ -34,7 +34,7 @@ export interface SdistToBuild {
 }
 
 const kind = 'patched';
-/** A build that failed is tried again after this: its worker or the index may be well again. */
+/** A build that failed or was cancelled is tried again after this: its worker or the index may be well again. */
 const againMs = 10 * 60_000;
 const metadataBytesMax = 8 * 2 ** 20;
 const notBuilt = (why: string, more: Partial<SdistBuild> = {}): SdistBuild =>
@@ -47,9 +47,9 @@ const notBuilt = (why: string, more: Partial<SdistBuild> = {}): SdistBuild =>
 export async function sdistBuildOf(ports: SdistBuildPorts, order: SdistToBuild): Promise<SdistBuild> {
   const { database: { prisma }, sdistPool } = ports;
   const before = await prisma.source.findFirst({ where: { kind, sha256: order.sdist.sha256 }, orderBy: { createdAt: 'desc' } });
-  const stale = before?.state === 'failed' && before.createdAt.getTime() < Date.now() - againMs;
   if (before?.state === 'ready') return compared(ports, order, before);
-  if (before?.state === 'failed' && !stale) return failed(before);
+  const failedLately = before !== null && before.state !== 'making' && before.createdAt.getTime() >= Date.now() - againMs;
+  if (failedLately) return failed(before);
   const rows = await ports.catalogue.planRows();
   const chosen = chooseBuild(order.wheels.map(({ filename }) => filename), rows);
   if (chosen === null) return notBuilt('this farm has no image of a target that it builds on its own machine yet');
@@ -61,8 +61,10 @@ export async function sdistBuildOf(ports: SdistBuildPorts, order: SdistToBuild):
   return { ...notBuilt(''), state: 'building', target };
 }
 
-const failed = (source: Source): SdistBuild =>
-  notBuilt(asFailure(source.failure)?.message ?? 'its build ended without a result', { target: source.buildTarget, attemptId: source.attemptId });
+function failed({ state, failure, buildTarget: target, attemptId }: Source): SdistBuild {
+  const why = state === 'cancelled' ? 'its build was cancelled' : asFailure(failure)?.message ?? 'its build ended without a result';
+  return notBuilt(why, { target, attemptId });
+}
 
 async function start(ports: SdistBuildPorts, order: SdistToBuild, target: string): Promise<void> {
   const { database: { prisma } } = ports;
@@ -101,9 +103,8 @@ async function compared(ports: SdistBuildPorts, order: SdistToBuild, source: Sou
     throw error;
   });
   if (built === null) return notBuilt('the wheel of its build has no METADATA that can be read', known);
-  const row = { target, build: 'native', test: 'native' };
-  const chosen = chooseBuild(order.wheels.map(({ filename }) => filename), [row]);
-  const wheel = order.wheels.find(({ filename }) => filename === chosen?.wheel);
+  const chosen = comparedWith(target, order.wheels.map(({ filename }) => filename));
+  const wheel = order.wheels.find(({ filename }) => filename === chosen);
   const found = metadataDifference(built, await wheel?.metadata() ?? '');
   const metadataSha256 = createHash('sha256').update(built).digest('hex');
   return {

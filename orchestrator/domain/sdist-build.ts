@@ -43,15 +43,18 @@ const valuesShown = 3;
  */
 export function chooseBuild(wheels: readonly string[], rows: readonly BuildRow[]): BuildChoice | null {
   const native = rows.filter(({ build, test }) => build === 'native' || test === 'native').map(({ target }) => target);
-  for (const target of native) {
-    const wheel = wheels.find((filename) => {
-      const parsed = parseWheelFilename(filename);
-      return parsed.ok && targetAcceptsWheel(target, parsed.value.tags);
-    });
-    if (wheel !== undefined) return { target, wheel };
-  }
-  const [target, wheel] = [native[0], wheels[0]];
+  const target = native.find((one) => wheels.some((filename) => isFor(one, filename))) ?? native[0];
+  const wheel = target === undefined ? undefined : comparedWith(target, wheels);
   return target === undefined || wheel === undefined ? null : { target, wheel };
+}
+
+/** The wheel whose METADATA a build for a target is compared with: the first that is for it, else the first. */
+export const comparedWith = (target: string, wheels: readonly string[]): string | undefined =>
+  wheels.find((filename) => isFor(target, filename)) ?? wheels[0];
+
+function isFor(target: string, filename: string): boolean {
+  const parsed = parseWheelFilename(filename);
+  return parsed.ok && targetAcceptsWheel(target, parsed.value.tags);
 }
 
 /** Why an edit is not published without a yes to what its build says; null where nothing is wrong with it. */

@@ -254,6 +254,8 @@ describe('the sdist of a post-release', () => {
       await prisma.source.updateMany({ where: { id: sources[0]?.id ?? '' }, data: { state: 'ready', sdistSha256: sha256 } });
       return (await edits.check(asked)).sdistBuilt;
     };
+    await prisma.source.updateMany({ where: { id: sources[0]?.id ?? '' }, data: { state: 'cancelled' } });
+    expect((await edits.check(asked)).sdistBuilt).toMatchObject({ state: 'not built', why: 'its build was cancelled' });
     expect(await made(['six<2,>=1'])).toMatchObject({ state: 'equal', fields: [], why: '' });
     expect(await made(['six>=1'])).toMatchObject({ state: 'different', fields: ['Requires-Dist'], why: 'Requires-Dist: also six>=1, not six<2,>=1' });
     await expect(start()).rejects.toMatchObject({ failure: { code: 'FARM_EDIT_SDIST_DIFFERS', message: expect.stringContaining('Requires-Dist') } });
