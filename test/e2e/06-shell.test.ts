@@ -6,6 +6,7 @@ import { placesOf } from '../../infra/setup/places.ts';
 import type { AttemptView, CellInputs, CellView } from '../../orchestrator/contract/api.ts';
 import { apiOf, buildAnimal, homeTarget } from '../support/build.ts';
 import { sharedFarm, type Said, type TestFarm } from '../support/farm.ts';
+import { place } from '../../workers/steps/box-layout.ts';
 import { animals } from '../zoo/animals.ts';
 
 const broken = 'zoo-compile-error==1.0';
@@ -53,8 +54,8 @@ describe('a failed cell, opened', () => {
     const setuptools = lock.find(({ name }) => name === 'setuptools');
     const lines = said.stdout.split('\n');
     expect(lines.slice(0, 7), said.stderr).toEqual([
-      '/work/src', '#include <Python.h>', expect.stringMatching(/^CC=\/\S+/), '1000',
-      `setuptools ${setuptools?.version}`, '/work/env', 'lo',
+      place.src, '#include <Python.h>', expect.stringMatching(/^CC=\/\S+/), '1000',
+      `setuptools ${setuptools?.version}`, place.env, 'lo',
     ]);
     expect(said.stdout).toMatch(/Network is unreachable/);
     expect(said.stdout).toMatch(/Read-only file system/);
@@ -101,14 +102,14 @@ describe('a failed cell, opened', () => {
       return { child, seen, code: new Promise<number | null>((resolve) => child.once('close', resolve)) };
     };
     const typed = start();
-    await until(() => typed.seen.text.includes('/work/src$'));
+    await until(() => typed.seen.text.includes(`${place.src}$`));
     typed.child.stdin.write('tty; echo "$TERM $((40 + 2))"; exit 5\n');
     expect(await typed.code).toBe(5);
     expect(typed.seen.text).toMatch(/\/dev\/pts\/\d+\s+vt100 42/);
     expect(await boxes()).toBe(0);
 
     const dropped = start();
-    await until(() => dropped.seen.text.includes('/work/src$'));
+    await until(() => dropped.seen.text.includes(`${place.src}$`));
     expect(await boxes()).toBe(1);
     dropped.child.kill('SIGKILL');   // it held the terminal
     await until(async () => await boxes() === 0);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { EditPreview, EditView } from '../../orchestrator/contract/edits.ts';
+import type { HistoryEntry } from '../../orchestrator/contract/history.ts';
 import type { ApiClient } from '../../orchestrator/cli/api-client.ts';
 import { farmNames } from '../../orchestrator/domain/statement.ts';
 import { apiOf, buildAnimal } from '../support/build.ts';
@@ -241,5 +242,54 @@ describe('an edit that does not come to its end', () => {
   it('is refused where the release has other files than its preview showed', async () => {
     const request = { what: release, mode: 'respin', set: ['Summary: late'], remove: [], bound: [], why: 'a test', by: 'a test' };
     await expect(api.post('/edits', { ...request, basis: '0'.repeat(64) })).rejects.toMatchObject({ failure: { code: 'FARM_EDIT_STALE' } });
+  });
+});
+
+describe('the commands beside it', () => {
+  const history = async (project: string): Promise<HistoryEntry[]> =>
+    (await farm.farm(['history', project, '--json'])).stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as HistoryEntry);
+
+  it('take an edit back by another one, and tell the history of both', async () => {
+    const bound = async (said: Said): Promise<string | null> =>
+      (await wheelNamed(new RegExp(`^zoo_c_extension-1\\.0-${lastLine(said).buildTag}-`)))['requires-python'];
+    const made = await edit('--set', 'Requires-Python: >=3.10', '--yes', '--json');
+    expect(made.code, made.stderr).toBe(0);
+    expect(await bound(made)).toBe('>=3.10');
+    const { id } = lastLine(made);
+    const undone = await farm.farm(['edit', '--undo', id, '--why', 'it was right before', '--by', 'a test', '--yes', '--json']);
+    expect(undone.code, undone.stderr).toBe(0);
+    expect(await bound(undone)).toBe('>=3.9,<3.15');
+    const told = await history('zoo-c-extension');
+    expect(told.map(({ kind, by, why }) => [kind, by, why])).toEqual(expect.arrayContaining([
+      ['edit', 'a test', 'the bound was wrong'], ['edit', 'a test', `it was right before (undoes ${id})`],
+    ]));
+    const words = await farm.farm(['history', release, '--files']);
+    expect(words.stdout).toContain(original.hashes.sha256);
+  });
+
+  it('edit every release that a selector names', async () => {
+    const said = await farm.farm(['edit', 'zoo-pure<9', '--bound', 'Requires-Python: <3.16', '--why', 'a bound', '--by', 'a test', '--yes', '--json']);
+    expect(said.code, said.stderr).toBe(0);
+    expect(lastLine(said)).toMatchObject({ project: 'zoo-pure', version: '1.0', state: 'published' });
+    expect((await filesOf('zoo-pure')).map((file) => file['requires-python'])).toContain('<3.16');
+  });
+
+  it('yank a release with a reason, and take that back', async () => {
+    const yanked = async (): Promise<unknown[]> => [...new Set((await filesOf('zoo-pure')).map((file) => (file as { yanked?: unknown }).yanked))];
+    const said = await farm.farm(['yank', 'zoo-pure==1.0', '--why', 'it has no bound', '--by', 'a test']);
+    expect([said.code, await yanked()]).toEqual([0, ['it has no bound']]);
+    expect((await farm.farm(['yank', 'zoo-pure==1.0', '--why', 'it has one now', '--by', 'a test', '--undo'])).code).toBe(0);
+    expect(await yanked()).not.toContain('it has no bound');
+  });
+
+  it('import a release of the index upstream, so that it can be edited', async () => {
+    const said = await farm.farm(['import', 'iniconfig==2.0.0', '--by', 'a test', '--json']);
+    expect(said.code, said.stderr).toBe(0);
+    const edited = await farm.farm(['edit', 'iniconfig==2.0.0', '--set', 'Requires-Python: >=3.8', '--why', 'a test', '--by', 'a test', '--yes', '--json']);
+    expect(edited.code, edited.stderr).toBe(0);
+    expect((await filesOf('iniconfig')).map(named)).toEqual(expect.arrayContaining([
+      'iniconfig-2.0.0.tar.gz', 'iniconfig-2.0.0-py3-none-any.whl', 'iniconfig-2.0.0-1-py3-none-any.whl',
+    ]));
+    expect((await history('iniconfig')).map(({ kind }) => kind).sort()).toEqual(['edit', 'import']);
   });
 });

@@ -172,7 +172,7 @@ describe('a repository that means harm', () => {
 
   it('reaches no address of its submodules that is not public, no file and no command', async () => {
     const repository = await server.repository('acme/harm');
-    const harm = (url: string): string => `[submodule "x"]\n\tpath = x\n\turl = ${url}\n${url === '../b.git' ? '\tupdate = !touch /work/pwned\n' : ''}`;
+    const harm = (url: string): string => `[submodule "x"]\n\tpath = x\n\turl = ${url}\n${url === '../b.git' ? '\tupdate = !touch pwned\n' : ''}`;
     const project = { 'setup.py': 'from setuptools import setup\nsetup(name="harm", version="1")\n' };
     for (const [branch, url] of [['file', 'file:///etc'], ['ext', 'ext::sh -c id'], ['inside', 'https://169.254.169.254/a'], ['local', 'http://localhost:1/a'], ['command', '../b.git']] as const) {
       await repository.git('checkout', '--quiet', '--orphan', branch);

@@ -140,6 +140,25 @@ describe('a maintainer', () => {
     await page.getByText('No release of this project was built yet').waitFor();
   });
 
+  it('is listed on the command line, which registers as the page does', async () => {
+    const name = 'zoo-by-command';
+    const files = { 'pyproject.toml': `[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n[project]\nname = "${name}"\nversion = "1.0"\n` };
+    const fake: FakeRepository = { id: 78, fullName: `acme/${name}`, admin: true, files, tags: [], permissions: { zoe: 'admin' } };
+    github.repositories.push(fake);
+    const git = await github.repository(fake.fullName);
+    await git.commit(files);
+    await git.push();
+    const planned = await farm.farm(['register', fake.fullName, '--plan']);
+    expect([planned.code, planned.stdout], planned.stderr).toEqual([0, expect.stringContaining(`${name}, acme/${name}`)]);
+    const made = await farm.farm(['register', fake.fullName]);
+    expect(made.code, made.stderr).toBe(0);
+    const listed = (await farm.farm(['register', '--list'])).stdout;
+    expect(listed).toContain(`every tag of acme/${name} `);
+    expect(listed).toContain(`every tag of acme/${project} `);
+    const missing = await farm.farm(['register', 'acme/nothing-there']);
+    expect([missing.code, missing.stderr]).toEqual([1, expect.stringContaining('FARM_REPOSITORY_UNKNOWN')]);
+  });
+
   it('sees a pushed tag within two seconds, and its cells move, without loading the page again', async () => {
     await page.locator('.link.is-live').waitFor();
     await page.evaluate('window.same = true');

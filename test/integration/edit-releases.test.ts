@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { prismaHistories } from '../../orchestrator/adapters/history.ts';
@@ -299,6 +299,27 @@ describe('resolvers', () => {
     await activities.prepareEdit({ editId: accepted.id });
     await activities.checkEdit({ editId: accepted.id });
     expect(await edits.view(accepted.id)).toMatchObject({ acceptedConflict: true });
+  }, 120_000);
+
+  it('blame no edit for a pip that fails without it too', async () => {
+    const { id } = await startedAs(await published(), { set: ['Requires-Python: >=3.9'] });
+    await activities.prepareEdit({ editId: id });
+    const path = kit.env.PATH;
+    const bin = join(folder, 'broken-pip');
+    await mkdir(bin);
+    await writeFile(join(bin, 'python3'), `#!/bin/sh
+case "$*" in *" pip "*) echo "cannot rehash: no lock" >&2; exit 1 ;; esac
+PATH='${path}'; case "$1" in -c) python3 "$@" | sed '$s|.*|${bin}/python3|' ;; *) exec python3 "$@" ;; esac
+`, { mode: 0o755 });
+    kit.env.PATH = `${bin}:${path}`;
+    try {
+      await activities.checkEdit({ editId: id });
+    } finally {
+      kit.env.PATH = path;
+    }
+    expect((await edits.view(id)).resolution).toContainEqual({
+      target: 'install by pip', state: 'not done', says: 'it did not resolve before the edit either: cannot rehash: no lock',
+    });
   }, 120_000);
 });
 

@@ -38,7 +38,9 @@ export async function startEditPlane() {
   const authority = await openLocalAuthority({ folder: join(folder, 'keys'), farmId: 'test', now: clock.now });
   const signer = localSigner({ authority, log: pgLogStore(database.pool) });
   const uv = await clientVenv('edit', ['pip==26.3', 'uv==0.13.8', 'wheel==0.45.1']);
-  const checks = uvChecks({ database, blobs, upstream, cacheFolder: folder, env: { PATH: `${uv}:${process.env['PATH'] ?? ''}` }, index: `${web.url}/simple/` });
+  /** The environment in which resolvers and installers are looked for. */
+  const env = { PATH: `${uv}:${process.env['PATH'] ?? ''}` };
+  const checks = uvChecks({ database, blobs, upstream, cacheFolder: folder, env, index: `${web.url}/simple/` });
   const sdists = editSdistBuilds({ database, blobs, workflows, catalogue: plane.ports.catalogue, sdistPool: 'linux-amd64' });
   const acts = editActivities({ edits: records, checks, sdists, records: plane.records, signer, index });
   const logger = new DefaultLogger('ERROR');   // a refusal is an answer here, not a fault
@@ -75,7 +77,7 @@ export async function startEditPlane() {
   }
 
   return {
-    plane, web, folder, edits, records, index, served, activities, signer, published, request, started, filenames, bytesOf, deliver,
+    plane, web, folder, env, edits, records, index, served, activities, signer, published, request, started, filenames, bytesOf, deliver,
     name: () => `edited${(number += 1)}`,
     async stop() {
       await web.stop();

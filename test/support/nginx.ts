@@ -32,7 +32,7 @@ export async function nginxWithTls(): Promise<Nginx> {
   const block = /```nginx\n([\s\S]*?)```/.exec(page)?.[1] ?? '';
   let stop: () => Promise<void> = async () => undefined;
   return {
-    url: `https://127.0.0.1:${own}/farm`, ca: pem,
+    url: `https://127.0.0.1:${own}/built`, ca: pem,
     async before(port) {
       await stop();
       const server = block.replace('listen 443 ssl', `listen 127.0.0.1:${own} ssl`).replace('127.0.0.1:8421', `127.0.0.1:${port}`)

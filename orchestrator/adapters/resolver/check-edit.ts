@@ -110,9 +110,11 @@ async function resolved(question: Question, target: ResolveTarget): Promise<Reso
   const name = `${target.python} ${target.platform}`;
   const now = await compiled(question, target, question.after, question.what);
   if (now.state !== 'conflict') return { target: name, ...now };
-  const then = await compiled(question, target, question.before, question.was);
-  return then.state === 'resolved' ? { target: name, ...now } : { target: name, state: 'not done', says: `it did not resolve before the edit either: ${then.says}` };
+  return orAsBefore({ target: name, ...now }, await compiled(question, target, question.before, question.was));
 }
+
+const orAsBefore = (now: Resolution, then: Pick<Resolution, 'state' | 'says'>): Resolution => (then.state === 'resolved' ? now
+  : { target: now.target, state: 'not done', says: `it did not resolve before the edit either: ${then.says}` });
 
 async function compiled({ uv, env }: Question, { python, platform }: ResolveTarget, index: StagedIndex, what: string): Promise<Pick<Resolution, 'state' | 'says'>> {
   const { code, output } = await ran(uv, ['pip', 'compile', '-', '-q', '--no-config', '--no-python-downloads', '--only-binary', ':all:', '--no-header',
@@ -122,25 +124,31 @@ async function compiled({ uv, env }: Question, { python, platform }: ResolveTarg
 }
 
 /** A stock uv and a stock pip install the release for the Python of this machine, where it has a wheel for it. */
-async function installed({ uv, env, what, after }: Question, edit: StagedEdit, folder: string): Promise<Resolution[]> {
-  const here = await ran('python3', ['-c', 'import sys; print("cp%d%d" % sys.version_info[:2])'], { env, msMax: 10_000 });
-  const tag = here.output.trim();
-  const fits = edit.wheels.some(({ filename }) => {
+async function installed(question: Question, edit: StagedEdit, folder: string): Promise<Resolution[]> {
+  const { uv, env } = question;
+  // The interpreter itself: `python3` may be a script of a version switcher, whose lock a killed pip leaves behind.
+  const here = await ran('python3', ['-c', 'import sys; print("cp%d%d" % sys.version_info[:2]); print(sys.executable)'], { env, msMax: 10_000 });
+  const [tag = '', python = ''] = here.output.trim().split('\n');
+  const fits = edit.wheels.some(({ filename, requiresPython }) => {
     const parsed = parseWheelFilename(filename);
-    if (!parsed.ok) return false;
+    if (!parsed.ok || excludes(requiresPython, tag.replace(/^cp3/, '3.'))) return false;
     const { pythons, platforms } = parsed.value.tags;
     return (pythons.includes(tag) || pythons.includes('py3')) && platforms.some((one) => one === 'any' || /^(many)?linux.*_x86_64$/.test(one));
   });
   if (here.code !== 0 || !fits) return [];
   const lines = [
-    ['uv', uv, ['pip', 'install', '-q', '--no-config', '--no-python-downloads', '--python', 'python3']],
-    ['pip', 'python3', ['-m', 'pip', '--isolated', 'install', '-q', '--no-cache-dir', '--disable-pip-version-check']],
+    ['uv', uv, ['pip', 'install', '-q', '--no-config', '--no-python-downloads', '--python', python]],
+    ['pip', python, ['-m', 'pip', '--isolated', 'install', '-q', '--no-cache-dir', '--disable-pip-version-check']],
   ] as const;
   return inTurn(lines, async ([name, command, argv]): Promise<Resolution> => {
-    const { code, output } = await ran(command, [...argv, '--no-deps', '--only-binary', ':all:', '--target', join(folder, name), '--index-url', after.url, what],
-      { env, msMax: limits.resolveMsMax });
-    const absent = /No module named pip|No interpreter/i.test(output);
-    return { target: `install by ${name}`, ...(code === 0 ? { state: 'resolved', says: '' } : { state: absent ? 'not done' : 'conflict', says: output.trim().slice(-1_000) }) };
+    const one = async (what: string, index: StagedIndex, into: string): Promise<Pick<Resolution, 'state' | 'says'>> => {
+      const { code, output } = await ran(command, [...argv, '--no-deps', '--only-binary', ':all:', '--target', join(folder, into), '--index-url', index.url, what],
+        { env, msMax: limits.resolveMsMax });
+      if (code === 0) return { state: 'resolved', says: '' };
+      return { state: /No module named pip|No interpreter/i.test(output) ? 'not done' : 'conflict', says: output.trim().slice(-1_000) };
+    };
+    const now: Resolution = { target: `install by ${name}`, ...await one(question.what, question.after, name) };
+    return now.state === 'conflict' ? orAsBefore(now, await one(question.was, question.before, `${name}-before`)) : now;
   });
 }
 

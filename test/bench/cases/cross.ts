@@ -17,6 +17,8 @@ import { fetchSdist } from '../cell/sdist.ts';
 import { atLeast, atMost, measure, ratios } from '../measure.ts';
 
 const execute = promisify(execFile);
+/** Where the hook under qemu builds, in its container. */
+const buildFolder = '/build';
 
 /** What the same build needs where nothing is crossed: the target's own Python, its headers and a compiler. */
 const emulated: Recipe = {
@@ -120,19 +122,19 @@ async function underQemu(image: string, sdist: Sdist, site: string): Promise<num
     { maxBuffer: 1 << 26 })).stdout.trim();
   const id = await run('run', '-d', '--network', 'none', '--read-only', '--cap-drop', 'ALL', '--security-opt',
     'no-new-privileges', '--init',
-    '--tmpfs', '/work:rw,exec,nosuid,nodev,uid=1000,gid=1000,mode=755', '--tmpfs', '/tmp:rw,exec', '-v',
+    '--tmpfs', `${buildFolder}:rw,exec,nosuid,nodev,uid=1000,gid=1000,mode=755`, '--tmpfs', '/tmp:rw,exec', '-v',
       `${site}:/site:ro`, '-v', `${sdist.file}:/sdist.tar.gz:ro`,
     '--cpus', '2', image, 'sleep', 'infinity');
   try {
-    const hook = 'import os; os.chdir("/work/src"); from setuptools import build_meta; '
-      + 'print(build_meta.build_wheel("/work/out"))';
-    await run('exec', '-u', '1000:1000', id, 'sh', '-c', 'mkdir -p /work/src /work/out && tar -xz '
-      + '--strip-components=1 -C /work/src -f /sdist.tar.gz');
+    const hook = `import os; os.chdir("${buildFolder}/src"); from setuptools import build_meta; `
+      + `print(build_meta.build_wheel("${buildFolder}/out"))`;
+    await run('exec', '-u', '1000:1000', id, 'sh', '-c', `mkdir -p ${buildFolder}/src ${buildFolder}/out && tar -xz `
+      + `--strip-components=1 -C ${buildFolder}/src -f /sdist.tar.gz`);
     const began = performance.now();
-    await run('exec', '-u', '1000:1000', '-e', 'PYTHONPATH=/site', '-e', 'HOME=/work', '-e', 'CFLAGS=-O2', id,
+    await run('exec', '-u', '1000:1000', '-e', 'PYTHONPATH=/site', '-e', `HOME=${buildFolder}`, '-e', 'CFLAGS=-O2', id,
       'python3', '-c', hook);
     const ms = performance.now() - began;
-    const wheels = await run('exec', id, 'sh', '-c', 'ls /work/out');
+    const wheels = await run('exec', id, 'sh', '-c', `ls ${buildFolder}/out`);
     if (!/linux_aarch64\.whl/.test(wheels)) throw new Error(`under qemu came ${wheels}, no native wheel`);
     return ms;
   } finally {
