@@ -20,7 +20,7 @@ export interface StepContext {
 }
 
 type Words = Readonly<Record<string, string | number>>;
-interface Reported { readonly code: FailureCode; readonly words: Words; readonly evidence?: Evidence }
+interface Reported { readonly code: FailureCode; readonly words: Words; readonly evidence?: Evidence; readonly step?: Step }
 
 /** The codes that a step's script may report; another one is not believed. */
 const reportable: ReadonlySet<string> = new Set<FailureCode>([
@@ -50,7 +50,8 @@ export function classify(exit: StepExit, context: StepContext): Failure {
   if (exit.ended !== 'exit') return stopped(exit, context, make);
   const reported = parseReported(exit.result);
   if (reported && !vague.has(reported.code)) {
-    return make(reported.code, { ...limitWords(reported.code, context), ...reported.words }, reported.evidence);
+    const found = make(reported.code, { ...limitWords(reported.code, context), ...reported.words }, reported.evidence);
+    return reported.step ? { ...found, step: reported.step } : found;
   }
   const found = findInLog(exit.logTail, reported?.evidence?.text ?? '', reported?.words['why']);
   if (found) return make(found.code, { ...limitWords(found.code, context), ...found.words }, found.evidence);
@@ -122,7 +123,9 @@ function parseReported(result: unknown): Reported | null {
     if (typeof value === 'string' || typeof value === 'number') words[name] = String(value).slice(0, 600);
   }
   const evidence = parseEvidence(result['evidence']);
-  return evidence ? { code: code as FailureCode, words, evidence } : { code: code as FailureCode, words };
+  // The one program that does two steps.
+  const step = result['step'] === 'audit' ? { step: 'audit' as const } : {};
+  return { code: code as FailureCode, words, ...step, ...(evidence ? { evidence } : {}) };
 }
 
 function parseEvidence(value: unknown): Evidence | undefined {

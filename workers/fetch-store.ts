@@ -1,6 +1,6 @@
 /**
  * What was fetched for one set of requirements, kept by this worker: the cells of a release share one resolution.
- * The bundle is a tar of wheels; the lock in it was made by the fetch step.
+ * The bundle is a tar of wheels, or of the environment that they were installed into; the lock in it was made by the fetch step.
  */
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,8 +8,8 @@ import type { Locked } from '../orchestrator/domain/plan.ts';
 
 export interface Fetched {
   readonly lock: readonly Locked[];
-  /** Tar of the wheels; null where there is none. */
-  readonly bundle: string | null;
+  /** Path of the tar. */
+  readonly bundle: string;
 }
 
 export interface FetchStore {
@@ -33,7 +33,6 @@ export function fetchStore(folder: string, digest: (key: string) => string): Fet
     const file = join(folder, `${digest(key)}.tar`);
     const part = `${file}.part`;
     const fetched = await fetch(part);
-    if (fetched.bundle === null) return fetched;
     await rename(part, file);
     return { ...fetched, bundle: file };
   }
@@ -42,8 +41,7 @@ export function fetchStore(folder: string, digest: (key: string) => string): Fet
     const oldest = kept.entries().next().value;
     if (kept.size <= keptMax || !oldest) return;
     kept.delete(oldest[0]);
-    const remove = ({ bundle }: Fetched) => (bundle === null ? undefined : rm(bundle, { force: true }));
-    void oldest[1].made.then(remove, () => undefined);
+    void oldest[1].made.then(({ bundle }) => rm(bundle, { force: true }), () => undefined);
   }
 
   return {

@@ -13,7 +13,7 @@ import { cratesCommand, judgeCrates } from './steps/crates.ts';
 import { fetchCommand, judgeFetch } from './steps/fetch.ts';
 import type { FetchOrder } from './steps/fetch.ts';
 import { judgePrepare, prepareCommand } from './steps/prepare.ts';
-import { judgeRequires, requiresCommand } from './steps/requires.ts';
+import { judgeRequires, requiresCommand, requiresOrder } from './steps/requires.ts';
 import type { BuildSystem } from './steps/shapes.ts';
 
 /** What the project asks of the build of a cell. */
@@ -40,13 +40,13 @@ export interface GivenSource {
   readonly tools: readonly { readonly name: string; readonly file: string }[];
 }
 
-/** Puts the farm's scripts, the source, tools and fetched wheels into a box. */
-async function putIn(box: Box, scope: Scope<Sourced>, { blob, file, tools }: GivenSource, bundle: string | null): Promise<void> {
+/** Puts the farm's scripts, the source, tools and the build environment into a box. */
+async function putIn(box: Box, scope: Scope<Sourced>, { blob, file, tools }: GivenSource, environment: string): Promise<void> {
   await box.put([
     ...scope.ports.scripts,
     { path: inputPath(blob.filename), bytes: { file } },
     ...tools.map((tool) => ({ path: `${place.tools}/${tool.name}`, bytes: { file: tool.file }, mode: 0o755 })),
-    ...(bundle === null ? [] : [{ path: place.bundle, bytes: { file: bundle } }]),
+    { path: place.madeEnvironment, bytes: { file: environment } },
   ]);
 }
 
@@ -75,7 +75,7 @@ async function fetchOnce(
     ]);
     const local = await putOwn(scope, box);
     const { lock } = await scope.step(box, fetchCommand({ ...order, local }), judgeFetch);
-    await box.take(place.bundle, file, bundleBytesMax);
+    await box.take(order.installed ? place.madeEnvironment : place.bundle, file, bundleBytesMax);
     await box.close();
     return { lock, bundle: file };
   });
@@ -109,19 +109,21 @@ export async function environmentOf(scope: Scope<Sourced>, target: string | null
   const options = askedOf(spec);
   const tools = options?.tools ?? [];
   const first = await fetchOnce(scope, ['requires', image.key, blob.sha256, subdirectory, cutoff, ...own, ...tools],
-    { sdist: blob.filename, subdirectory, requirements: tools, interpreterOf: null, buildsFor: target, cutoff }, source);
+    { sdist: blob.filename, subdirectory, requirements: tools, interpreterOf: null, buildsFor: target, cutoff, installed: true }, source);
   const box = await scope.open(image, 'sealed');
   await putIn(box, scope, source, first.bundle);
-  const { buildSystem, external, rust } = await scope.step(box,
-    prepareCommand(blob.filename, target, { patches: options?.patches, subdirectory }), judgePrepare);
+  const forWhat = target === null ? 'sdist' : 'wheel';
+  const members = { target, subdirectory, sourceDateEpoch: spec.sourceDateEpoch, options };
+  const { buildSystem, external, rust, requires: told } = await scope.step(box, prepareCommand(blob.filename, target, {
+    patches: options?.patches, subdirectory, made: true, hook: options?.external?.length ? undefined : requiresOrder(members, forWhat),
+  }), judgePrepare);
   if (buildSystem === undefined) throw new Error('the prepare step told no build system');
   const libraries = spec.kind === 'build' ? await librariesOf(scope as Scope<BuildSpec>, {
     build: external?.build ?? [], host: [...external?.host ?? [], ...options?.external ?? []],
   }) : noLibraries;
   if (libraries.files.length > 0) await box.put(libraries.files);
-  const hook = { buildSystem, target, subdirectory, sourceDateEpoch: spec.sourceDateEpoch, options };
   const crates = rust && target !== null ? await addCrates(scope, box, source) : [];
-  const { requires } = await scope.step(box, requiresCommand(hook, target === null ? 'sdist' : 'wheel'), judgeRequires);
+  const requires = told ?? (await scope.step(box, requiresCommand({ ...members, buildSystem }, forWhat), judgeRequires)).requires;
   const lock = [...first.lock, ...(await addRequired(scope, box, { requires, lock: first.lock, target }))];
   const headers = target === null ? [] : await addTargetHeaders(scope, box, target, lock);
   return { box, buildSystem, options, libraries, lock: [...lock, ...headers, ...libraries.lock, ...crates] };
@@ -138,7 +140,7 @@ async function addCrates(scope: Scope<Sourced>, box: Box, { blob, file }: GivenS
     await fetching.close();
     return { lock, bundle: to };
   });
-  await box.put([{ path: place.crateBundle, bytes: { file: fetched.bundle! } }]);
+  await box.put([{ path: place.crateBundle, bytes: { file: fetched.bundle } }]);
   return fetched.lock;
 }
 
@@ -161,7 +163,7 @@ async function addTargetHeaders(
     { requirements, lock: asked, interpreterOf: target, cutoff }, null);
   const have = new Set(lock.map(({ filename }) => filename));
   const added = fetched.lock.filter(({ name, filename }) => headerProjects.has(name) && !have.has(filename));
-  if (added.length === 0 || fetched.bundle === null) return [];
+  if (added.length === 0) return [];
   await box.put([{ path: place.targetBundle, bytes: { file: fetched.bundle } }]);
   return added;
 }
@@ -184,7 +186,7 @@ async function addRequired(
     { requirements: requires, lock, interpreterOf: null, buildsFor: target, cutoff }, null);
   const have = new Set(lock.map(({ filename }) => filename));
   const added = more.lock.filter(({ filename }) => !have.has(filename));
-  if (added.length === 0 || more.bundle === null) return [];
+  if (added.length === 0) return [];
   await box.put([{ path: place.bundle, bytes: { file: more.bundle } }]);
   await scope.step(box, prepareCommand(null, target), judgePrepare);
   return added;

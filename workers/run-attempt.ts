@@ -11,12 +11,11 @@ import type { CellLibraries } from './external.ts';
 import { environmentOf, optionsOf, prepareSealed } from './requirements.ts';
 import { inLease } from './scope.ts';
 import type { Delivery, Ending, Scope, WorkerPorts } from './scope.ts';
-import { auditCommand, judgeAudit } from './steps/audit.ts';
 import { place } from './steps/box-layout.ts';
 import { buildCommand, judgeBuild } from './steps/build.ts';
 import { withoutCommands } from './steps/hook-order.ts';
 import { judgeRepair, repairCommand } from './steps/repair.ts';
-import type { AuditResult, BuildResult, RepairResult } from './steps/shapes.ts';
+import type { BuildResult, RepairResult } from './steps/shapes.ts';
 
 type Order = { readonly buildId: string; readonly target: string };
 const notesMax = 20;
@@ -69,14 +68,14 @@ async function buildInScope(scope: Scope<BuildSpec>): Promise<BuildOutcome | nul
   // left in place of a library must not be grafted under that library's name.
   await box.put([...scope.ports.scripts, ...libraries.files]);
   const repaired = await scope.step(box, repairCommand({
-    wheel: built.wheel, target, sourceDateEpoch, mayRise: libraries.binaries.length > 0,
+    wheel: built.wheel, target, sourceDateEpoch, project, version, mayRise: libraries.binaries.length > 0,
   }), judgeRepair);
-  const audited = await scope.step(box, auditCommand({ wheel: repaired.wheel, target, project, version, floor: repaired.floor }), judgeAudit);
+  scope.within('audit', repaired.auditMs);
   const file = scope.file('wheel');
   await box.take(`${place.repaired}/${repaired.wheel}`, file, limits.wheelBytesMax);
   const { sha256, bytes } = await digestOf(file);
   await scope.output(file, sha256, bytes);
-  const outcome = outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, { ...repaired, grafted: repaired.grafted.map((one) => withLibrary(one, libraries)) }, audited);
+  const outcome = outcomeOf({ sha256, filename: repaired.wheel, bytes }, built, { ...repaired, grafted: repaired.grafted.map((one) => withLibrary(one, libraries)) });
   const linked = repaired.pure ? [] : linkedIn(target, libraries.libraries);
   return {
     ...outcome, ...(linked.length > 0 ? { linked } : {}), ...(repaired.floor ? { floor: `glibc ${repaired.floor.join('.')}` } : {}),
@@ -91,9 +90,9 @@ function withLibrary(one: Grafted, libraries: CellLibraries): Grafted {
 }
 
 function outcomeOf(
-  wheel: BlobInput, built: BuildResult & { swallowed: Evidence | null }, repaired: Omit<RepairResult, 'grafted'> & { grafted: Grafted[] }, audited: AuditResult,
+  wheel: BlobInput, built: BuildResult & { swallowed: Evidence | null }, repaired: Omit<RepairResult, 'grafted'> & { grafted: Grafted[] },
 ): BuildOutcome {
-  const { ok: _, notes: auditNotes, ...audit } = audited;
+  const { notes: auditNotes, ...audit } = repaired.audit;
   return {
     kind: 'build', state: 'succeeded', wheel, audit: {
       ...audit, policy: repaired.policy, pure: repaired.pure, ...(built.swallowed ? { compilerEvidence: built.swallowed } : {}),

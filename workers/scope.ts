@@ -67,6 +67,8 @@ export interface Scope<Spec> {
   output(file: string, sha256: string, bytes: number): Promise<void>;
   /** Records a step that needed no box of its own. */
   passed(step: Step, note: string): void;
+  /** Records a step that the program of the one before it has done. @unit milliseconds */
+  within(step: Step, ms: number): void;
   /** Puts a line of the farm into the log. */
   say(text: string): void;
 }
@@ -284,6 +286,10 @@ function makeScope<Spec extends AnySpec>(
       log.line(note);
       post({ step, state: 'started' });
       post({ step, state: 'ended', ms: 0, note });
+    },
+    within(step, ms) {
+      post({ step, state: 'started' });
+      post({ step, state: 'ended', ms });
     },
   };
   const close = async () => {

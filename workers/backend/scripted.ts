@@ -105,7 +105,7 @@ interface Played { readonly files?: Readonly<Record<string, Uint8Array>>; readon
 
 const plays: Readonly<Record<string, (order: Order) => Played>> = {
   'resolve.py': ({ bundle }) => ({ lock: [], bytes: 0, buildSystem, files: bundle ? { [bundle]: emptyTar } : {} }),
-  'prepare.py': () => ({ buildSystem, installed: [], members: 1 }),
+  'prepare.py': ({ hook }) => ({ buildSystem, installed: [], members: 1, ...(hook ? { requires: [] } : {}) }),
   'hooks.py': (order) => {
     if (order['hook'] === 'requires' || order['hook'] === 'requires-sdist') return { requires: [] };
     if (order['hook'] === 'sdist') {
@@ -115,11 +115,9 @@ const plays: Readonly<Record<string, (order: Order) => Played>> = {
   },
   'repair.py': (order) => {
     const [project = '', version = ''] = (order['wheel'] ?? '').split('/').at(-1)!.split('-');
-    return { ...wheelIn({ ...order, project, version }), policy: null, grafted: [] };
+    const audit = { platformTag: floorTag(order['target'] ?? ''), floor: '', objectCount: 0, objects: [], glibc: null, notes: [] };
+    return { ...wheelIn({ ...order, project, version }), policy: null, grafted: [], audit, auditMs: 0 };
   },
-  'audit.py': ({ target = '' }) => ({
-    platformTag: floorTag(target), floor: '', objectCount: 0, objects: [], glibc: null, notes: [],
-  }),
   'test.py': ({ mode, siteTar }) => ({
     imports: [], how: `scripted ${mode}`, ...(siteTar ? { siteTar, files: { [siteTar]: emptyTar } } : {}),
   }),

@@ -1,4 +1,4 @@
-"""Step audit: compares what is in the wheel with what the target's row promises. Sealed; reads only.
+"""Step audit, called by repair.py: compares what is in the wheel with what the target's row promises. Sealed; reads only.
 
 Order: {wheel: path, target, project?, version?, floor?: [major, minor] where repair raised the row's}
 Result: {platformTag, objects: [{member, machine, bits, glibc, needed}], glibc: highest or null, notes: [text]}
@@ -6,12 +6,11 @@ Result: {platformTag, objects: [{member, machine, bits, glibc, needed}], glibc: 
 import collections
 import os
 import re
-import sys
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from common import StepFailure, run_step, target_description
+from common import StepFailure, target_description
 from foreign import check_foreign
 from stableabi import check_stable
 from wheelfile import binaries, dist_info, open_wheel, record_faults
@@ -174,6 +173,3 @@ def main(order):
     return {"platformTag": platform, "objects": shown[:200], "objectCount": len(objects), "glibc": glibc,
             "floor": floor_text(expect), "notes": notes[:NOTES_MAX]}
 
-
-if __name__ == "__main__":
-    sys.exit(run_step(main))

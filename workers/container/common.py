@@ -1,7 +1,7 @@
 """What every step has in common: its order, its result file, its failures.
 
 A step is started as `python STEP.py ORDER`, ORDER being one JSON object. It writes the file that the order
-names as `result`: {"ok": true, ...} or {"ok": false, "code", "words", "evidence"?}. The exit status is 0 only
+names as `result`: {"ok": true, ...} or {"ok": false, "code", "words", "step"?, "evidence"?}. The exit status is 0 only
 with "ok": true.
 """
 import json
@@ -21,6 +21,8 @@ class StepFailure(Exception):
         self.code = code
         self.words = words or {}
         self.evidence = evidence
+        # Where one program does two steps: which of them failed.
+        self.step = None
 
 
 def write_json(path, value):
@@ -45,6 +47,8 @@ def failed(failure):
         "code": failure.code,
         "words": {key: clip(value, 600) for key, value in failure.words.items()},
     }
+    if failure.step:
+        result["step"] = failure.step
     if failure.evidence:
         result["evidence"] = {**failure.evidence, "text": clip(failure.evidence["text"])}
     return result

@@ -1,6 +1,9 @@
-"""Unpacks the sdist and makes the build environment from fetched wheels. Sealed; runs no stranger's code.
+"""Unpacks the sdist and the build environment, or makes that from fetched wheels. Sealed; runs a stranger's code last.
 
-Order: {sdist?: path, subdirectory?: text, patches?: [unified diff], src: folder, bundle?: tar of wheels, wheels: folder, env: folder, target?}
+Order: {sdist?: path, subdirectory?: text, patches?: [unified diff], src: folder, made?: tar of the environment (step fetch made it),
+  bundle?: tar of wheels, wheels: folder, env: folder, target?,
+  hook?: an order of hooks.py, without its build system: what it answers goes with the result, unless the project names
+  libraries or has crates, which are put here before its back end is called}
 Without `sdist` only the environment is made or added to.
 Result: {buildSystem?: {backend, backendPath, requires}, external?: {build, host: [DepURL]}, rust?: bool, installed: [filename], members?: count}
 """
@@ -170,6 +173,27 @@ def install(env, paths):
         raise StepFailure("FARM_REQUIREMENT_CONFLICT", {"why": clip(done.stderr.strip(), 400)})
 
 
+def environment_of(env, base, paths):
+    """The environment with these wheels in it, whatever was there."""
+    make_environment(env, base)
+    install(env, paths)
+
+
+def pack_environment(env, path):
+    """One tar of it, which belongs at the same path: its programs name that."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    subprocess.run(["tar", "-cf", path, "-C", os.path.dirname(env), os.path.basename(env)], check=True)
+
+
+def asked(order, result):
+    """The answer of the hook, where it can be asked at once: one program in a box is cheaper than two."""
+    if not order.get("hook") or result["rust"] or any((result["external"] or {}).values()):
+        return {}
+    import hooks
+
+    return hooks.main({**order["hook"], "buildSystem": result["buildSystem"]})
+
+
 def main(order):
     from cargo import manifest_of
 
@@ -180,9 +204,11 @@ def main(order):
         result["buildSystem"], result["external"] = pyproject.of_folder(os.path.join(order["src"], order.get("subdirectory") or ""))
         # Only an image that has cargo can fetch crates; another one's build says by itself what it lacks.
         result["rust"] = manifest_of(order["src"]) is not None and shutil.which("cargo") is not None
+    if order.get("made"):
+        subprocess.run(["tar", "-xf", order["made"], "-C", os.path.dirname(order["env"])], check=True)
+        return {**result, **asked(order, result), "installed": []}
     names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
-    make_environment(order["env"], (target_description(order) or {}).get("interpreter"))
-    install(order["env"], [os.path.join(order["wheels"], name) for name in names])
+    environment_of(order["env"], (target_description(order) or {}).get("interpreter"), [os.path.join(order["wheels"], name) for name in names])
     print(f"wheelfarm: build environment with {len(names)} wheels added", flush=True)
     return {**result, "installed": names}
 

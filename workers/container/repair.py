@@ -1,10 +1,11 @@
-"""Step repair: makes a native wheel portable with auditwheel; a pure one passes as it is. Sealed.
+"""Steps repair and audit: makes a native wheel portable with auditwheel (a pure one passes as it is), and compares what
+came of it with its row (audit.py). One program: a second one in a box costs more than either step of a small wheel. Sealed.
 
-Order: {wheel: path, out: folder, target, sourceDateEpoch,
+Order: {wheel: path, out: folder, target, sourceDateEpoch, project?, version?,
   external?: folder of tars of external libraries, which may be grafted,
   mayRise?: true where binaries of Debian are among them, which need a newer C library than the row}
 Result: {wheel: filename, pure, policy: tag or null, platformTag, grafted: [{path, sha256, soname?}], notes,
-  floor?: [major, minor] of the C library where it is above the row's}
+  floor?: [major, minor] of the C library where it is above the row's, audit: the result of audit.py, auditMs}
 """
 import argparse
 import contextlib
@@ -15,10 +16,12 @@ import re
 import shutil
 import sys
 import tarfile
+import time
 from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
 
+import audit
 from common import StepFailure, clip, run_step, target_description
 from wheelfile import binaries, open_wheel, shared_objects
 
@@ -135,7 +138,7 @@ def grafted(path):
             for one in found]
 
 
-def main(order):
+def repair(order):
     source, out = order["wheel"], order["out"]
     name = os.path.basename(source)
     shutil.rmtree(out, ignore_errors=True)
@@ -174,6 +177,19 @@ def main(order):
     return {"wheel": made[0], "pure": False, "policy": policy, "platformTag": tag,
             "grafted": grafted(os.path.join(out, made[0])), "notes": notes,
             **({"floor": [int(part) for part in policy.split("_")[1:3]]} if policy != expect["platformTag"] else {})}
+
+
+def main(order):
+    repaired = repair(order)
+    began = time.monotonic()
+    print(f"== audit {time.strftime('%H:%M:%S', time.gmtime())}", flush=True)
+    wheel = os.path.join(order["out"], repaired["wheel"])
+    try:
+        audited = audit.main({**order, "wheel": wheel, "floor": repaired.get("floor")})
+    except StepFailure as failure:
+        failure.step = "audit"
+        raise
+    return {**repaired, "audit": audited, "auditMs": round((time.monotonic() - began) * 1000)}
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 Order: {requirements: [PEP 508], filesIn?: path of an sdist that has the files which they name by -r,
   sdist?: path of an sdist whose build-system.requires are added,
   wheel?: path of a wheel whose requirements are added, extras?: [text] of it, local?: [path] of wheels beside the index, constraints?: [PEP 508], tags?: [text, best first], markers?: {PEP 508 environment}, target?: takes tags and
-  markers of that target of the image, cutoff: ISO 8601, out: folder, bundle?: tar to write, have?: [filename]}
+  markers of that target of the image, cutoff: ISO 8601, out: folder, bundle: tar to write, have?: [filename],
+  env?: folder of the build environment, into which they are installed: then the tar is of that folder}
 Without tags, markers and target those of the running interpreter hold: build requirements run here.
 Result: {lock: [{name, version, filename, sha256}], bytes, buildSystem?}
 """
@@ -328,7 +329,12 @@ def main(order):
     for one in lock:
         print(f"{one['name']} {one['version']}  {one['filename']}  sha256 {one['sha256'][:16]}", flush=True)
     have = set(order.get("have") or [])
-    if order.get("bundle"):
+    if order.get("env"):
+        from prepare import environment_of, pack_environment
+
+        environment_of(order["env"], (description or {}).get("interpreter"), [os.path.join(folder, one["filename"]) for one in lock])
+        pack_environment(order["env"], order["bundle"])
+    elif order.get("bundle"):
         write_bundle(order["bundle"], folder, [one["filename"] for one in lock if one["filename"] not in have])
     size = sum(os.path.getsize(os.path.join(folder, one["filename"])) for one in lock)
     return {**result, "lock": lock, "bytes": size}

@@ -7,6 +7,8 @@ export const place = {
   in: '/work/in',
   /** Fetched requirements on their way from the fetch box to the sealed one: one tar of wheels. */
   bundle: '/work/in/wheels.tar',
+  /** The build environment as the fetch box has made it: `place.env` as one tar. */
+  madeEnvironment: '/work/in/environment.tar',
   /** Wheels for the target whose headers are compiled against; in the same form. */
   targetBundle: '/work/in/target-wheels.tar',
   /** Tars of external libraries, unpacked to `place.external` by the first step that needs them. */

@@ -27,6 +27,8 @@ export interface FetchOrder {
   /** The cell's target: where its image has that target's own interpreter, build requirements run there. */
   readonly buildsFor?: string | null;
   readonly cutoff: string;
+  /** Installed here, once for the cells that share them: `place.madeEnvironment` is written in the place of the files. */
+  readonly installed?: boolean;
 }
 
 /** Writes the lock into the result and the files into `place.bundle`. */
@@ -44,7 +46,8 @@ export function fetchCommand(order: FetchOrder): StepCommand {
       local: (order.local ?? []).map(inputPath), extras: order.extras ?? [], requirements: order.requirements ?? [],
       constraints: lock.map(({ name, version }) => `${name}==${version}`),
       have: lock.map(({ filename }) => filename),
-      cutoff: order.cutoff, out: place.fetched, bundle: place.bundle,
+      cutoff: order.cutoff, out: place.fetched,
+      ...(order.installed ? { env: place.env, bundle: place.madeEnvironment } : { bundle: place.bundle }),
     },
   });
 }

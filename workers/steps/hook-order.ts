@@ -23,9 +23,11 @@ export function withoutCommands(options: BuildOptions | undefined): BuildOptions
 }
 
 /** The members of the script's order that every hook has. */
-export function hookMembers({ buildSystem, target, sourceDateEpoch, options, subdirectory }: HookOrder): Record<string, unknown> {
+export function hookMembers(
+  { buildSystem, target, sourceDateEpoch, options, subdirectory }: Omit<HookOrder, 'buildSystem'> & Partial<Pick<HookOrder, 'buildSystem'>>,
+): Record<string, unknown> {
   return {
-    buildSystem, sourceDateEpoch, src: subdirectory ? `${place.src}/${subdirectory}` : place.src, env: place.env, out: place.out, compilerLog: place.compilerLog,
+    ...(buildSystem ? { buildSystem } : {}), sourceDateEpoch, src: subdirectory ? `${place.src}/${subdirectory}` : place.src, env: place.env, out: place.out, compilerLog: place.compilerLog,
     ...(target === null ? {} : { target, targetBundle: place.targetBundle, external: place.externalBundles, crateBundle: place.crateBundle }), ...(options === undefined ? {} : { options }),
   };
 }

@@ -8,18 +8,23 @@ import { PrepareResult } from './shapes.ts';
 /**
  * @param sdist its file name in the input folder; null when only more wheels are installed
  * @param target whose own interpreter the environment is of, where the image has it
- * @shape patches: unified diffs for the sdist; subdirectory: folder of the project in a clone
+ * @shape patches: unified diffs for the sdist; subdirectory: folder of the project in a clone; made: the environment was
+ *   put there as the fetch box has made it, else the wheels for it; hook: the members of requires.ts's order without a build system, asked where nothing has to be put
+ *   into the box before
  */
 export function prepareCommand(
   sdist: string | null, target: string | null = null,
-  { patches = [], subdirectory = '' }: { readonly patches?: readonly string[] | undefined; readonly subdirectory?: string } = {},
+  { patches = [], subdirectory = '', made = false, hook }: {
+    readonly patches?: readonly string[] | undefined; readonly subdirectory?: string; readonly made?: boolean;
+    readonly hook?: Readonly<Record<string, unknown>> | undefined;
+  } = {},
 ): StepCommand {
   return scriptCommand({
     step: 'requires', script: 'prepare.py', name: 'prepare', msMax: limits.stepMsMax.requires,
     order: {
       ...(sdist === null ? {} : { sdist: inputPath(sdist) }), ...(subdirectory ? { subdirectory } : {}),
-      src: place.src, bundle: place.bundle, wheels: place.wheels, env: place.env,
-      ...(target === null ? {} : { target }), ...(patches.length === 0 ? {} : { patches }),
+      src: place.src, ...(made ? { made: place.madeEnvironment } : { bundle: place.bundle, wheels: place.wheels }), env: place.env,
+      ...(target === null ? {} : { target }), ...(patches.length === 0 ? {} : { patches }), ...(hook ? { hook } : {}),
     },
   });
 }

@@ -1,4 +1,4 @@
-/** Step repair: auditwheel to the row's policy; a pure wheel passes unchanged. */
+/** Steps repair and audit, one program: auditwheel to the row's policy, and what is in the wheel against what the row promises. */
 import { limits } from '../../orchestrator/contract/limits.ts';
 import type { StepCommand } from '../backend/types.ts';
 import { place, scriptCommand } from './box-layout.ts';
@@ -10,17 +10,19 @@ export interface RepairOrder {
   readonly wheel: string;
   readonly target: string;
   readonly sourceDateEpoch: number;
+  readonly project: string;
+  readonly version: string;
   /** Binaries of Debian are among the libraries: the floor may rise. */
   readonly mayRise?: boolean;
 }
 
-/** Leaves one wheel in `place.repaired`. */
-export function repairCommand({ wheel, target, sourceDateEpoch, mayRise = false }: RepairOrder): StepCommand {
+/** Leaves one audited wheel in `place.repaired`. */
+export function repairCommand({ wheel, target, sourceDateEpoch, project, version, mayRise = false }: RepairOrder): StepCommand {
   return scriptCommand({
-    step: 'repair', script: 'repair.py', name: 'repair', msMax: limits.stepMsMax.repair,
-    order: { wheel: `${place.out}/${wheel}`, out: place.repaired, target, sourceDateEpoch, external: place.externalBundles, ...(mayRise ? { mayRise } : {}) },
+    step: 'repair', script: 'repair.py', name: 'repair', msMax: limits.stepMsMax.repair + limits.stepMsMax.audit,
+    order: { wheel: `${place.out}/${wheel}`, out: place.repaired, target, sourceDateEpoch, project, version, external: place.externalBundles, ...(mayRise ? { mayRise } : {}) },
   });
 }
 
-/** @errors FARM_REPAIR_FAILED, FARM_WHEEL_BROKEN */
+/** @errors FARM_REPAIR_FAILED, FARM_WHEEL_BROKEN; of the audit FARM_AUDIT_MACHINE, _FLOOR, _SUFFIX, FARM_WHEEL_TAG, _BROKEN, _NAME, _VERSION */
 export const judgeRepair = judgeOf(RepairResult);

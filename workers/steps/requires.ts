@@ -8,12 +8,15 @@ import { judgeOf } from './judge.ts';
 import { RequiresResult } from './shapes.ts';
 
 export function requiresCommand(order: HookOrder, forWhat: 'wheel' | 'sdist' = 'wheel'): StepCommand {
-  const hook = forWhat === 'wheel' ? 'requires' : 'requires-sdist';
   return scriptCommand({
     step: 'requires', script: 'hooks.py', name: 'requires', msMax: limits.stepMsMax.requires,
-    order: { hook, ...hookMembers(order) },
+    order: requiresOrder(order, forWhat),
   });
 }
+
+/** The script's order; the build system is left out where whoever calls it finds it out. */
+export const requiresOrder = (order: Omit<HookOrder, 'buildSystem'>, forWhat: 'wheel' | 'sdist'): Record<string, unknown> =>
+  ({ hook: forWhat === 'wheel' ? 'requires' : 'requires-sdist', ...hookMembers(order) });
 
 /** @errors FARM_BACKEND_MISSING, FARM_REQUIRES_HOOK and what the log shows */
 export const judgeRequires = judgeOf(RequiresResult);

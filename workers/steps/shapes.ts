@@ -27,12 +27,12 @@ const DepUrls = Type.Array(Type.String({ maxLength: 300 }), { maxItems: 100 });
 export const ExternalResult = Type.Object({ build: DepUrls, host: DepUrls });
 export type ExternalResult = Static<typeof ExternalResult>;
 export const LibraryResult = Type.Object({ ok: Type.Literal(true), bytes: Count });
+const Requires = Type.Array(RequirementText, { maxItems: 200 });
 export const PrepareResult = Type.Object({
   ok: Type.Literal(true), external: Type.Optional(ExternalResult), rust: Type.Optional(Type.Boolean()), installed: Type.Array(Filename, { maxItems: 500 }), buildSystem: Type.Optional(BuildSystem),
+  requires: Type.Optional(Requires),
 });
-export const RequiresResult = Type.Object({
-  ok: Type.Literal(true), requires: Type.Array(RequirementText, { maxItems: 200 }),
-});
+export const RequiresResult = Type.Object({ ok: Type.Literal(true), requires: Requires });
 export const EnvironmentResult = Type.Object({
   ok: Type.Literal(true), environment: Type.Record(Type.String(), Type.String({ maxLength: 64 * 1024 })),
 });
@@ -51,6 +51,17 @@ export const BuildResult = Type.Object({
 });
 export type BuildResult = Static<typeof BuildResult>;
 
+export const AuditResult = Type.Object({
+  platformTag: Type.String({ maxLength: 300 }), floor: Type.String({ maxLength: 40 }),
+  glibc: Type.Union([Type.String({ maxLength: 20 }), Type.Null()]), objectCount: Count,
+  objects: Type.Array(Type.Object({
+    member: Type.String({ maxLength: 400 }), machine: Type.String({ maxLength: 40 }), bits: Count,
+    needed: Type.Array(Type.String({ maxLength: 300 }), { maxItems: 100 }),
+  }), { maxItems: 200 }),
+  notes: Notes,
+});
+export type AuditResult = Static<typeof AuditResult>;
+
 export const RepairResult = Type.Object({
   ok: Type.Literal(true), wheel: Filename, pure: Type.Boolean(), platformTag: Type.String({ maxLength: 300 }),
   policy: Type.Union([Type.String({ maxLength: 100 }), Type.Null()]),
@@ -60,19 +71,11 @@ export const RepairResult = Type.Object({
   }), { maxItems: 500 }),
   notes: Notes,
   floor: Type.Optional(Type.Array(Count, { minItems: 2, maxItems: 2 })),
+  audit: AuditResult,
+  /** @unit milliseconds */
+  auditMs: Count,
 });
 export type RepairResult = Static<typeof RepairResult>;
-
-export const AuditResult = Type.Object({
-  ok: Type.Literal(true), platformTag: Type.String({ maxLength: 300 }), floor: Type.String({ maxLength: 40 }),
-  glibc: Type.Union([Type.String({ maxLength: 20 }), Type.Null()]), objectCount: Count,
-  objects: Type.Array(Type.Object({
-    member: Type.String({ maxLength: 400 }), machine: Type.String({ maxLength: 40 }), bits: Count,
-    needed: Type.Array(Type.String({ maxLength: 300 }), { maxItems: 100 }),
-  }), { maxItems: 200 }),
-  notes: Notes,
-});
-export type AuditResult = Static<typeof AuditResult>;
 
 const Modules = Type.Array(Type.String({ maxLength: 300 }), { maxItems: 1000 });
 export const UnpackResult = Type.Object({ ok: Type.Literal(true), imports: Modules });

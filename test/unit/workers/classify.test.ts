@@ -119,6 +119,14 @@ describe('causes that the log shows', () => {
       .toBe('FARM_NETWORK_USED');
   });
 
+  it('of the audit that the program of repair has done', () => {
+    const said = (step: string) => classify(exit('', {
+      result: { ok: false, code: 'FARM_AUDIT_FLOOR', words: { member: 'a.so', found: '2.34', expected: '2.17' }, step },
+    }), { ...context, step: 'repair' });
+    expect(said('audit')).toMatchObject({ code: 'FARM_AUDIT_FLOOR', step: 'audit' });
+    expect(said('publish')).toMatchObject({ code: 'FARM_AUDIT_FLOOR', step: 'repair' });
+  });
+
   it('a backend killed by the kernel needed too much memory', () => {
     expect(classify(exit('', { result: reported('FARM_BUILD_FAILED', 'it was killed by signal 9') }), context).code)
       .toBe('FARM_MEMORY');

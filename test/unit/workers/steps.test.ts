@@ -3,7 +3,6 @@ import { expect, it } from 'vitest';
 import { cellLimits } from '../../../orchestrator/contract/limits.ts';
 import type { StepCommand, StepExit } from '../../../workers/backend/types.ts';
 import type { StepContext } from '../../../workers/classify.ts';
-import { auditCommand } from '../../../workers/steps/audit.ts';
 import { buildCommand, judgeBuild } from '../../../workers/steps/build.ts';
 import { environmentCommand } from '../../../workers/steps/environment.ts';
 import { fetchCommand, judgeFetch } from '../../../workers/steps/fetch.ts';
@@ -27,8 +26,7 @@ it('every command names the result file that its order names', () => {
     fetchCommand({ sdist: 'demo-1.0.tar.gz', interpreterOf: null, cutoff: '2026-01-01T00:00:00Z' }),
     prepareCommand('demo-1.0.tar.gz'), requiresCommand(hook), requiresCommand(hook, 'sdist'), sdistCommand({ ...hook, anew: false }),
     buildCommand({ ...hook, project: 'demo', version: '1.0', msMax: 60_000 }), environmentCommand(hook),
-    repairCommand({ wheel: 'a.whl', target: 't', sourceDateEpoch: 1 }),
-    auditCommand({ wheel: 'a.whl', target: 't', project: 'demo', version: '1.0' }),
+    repairCommand({ wheel: 'a.whl', target: 't', sourceDateEpoch: 1, project: 'demo', version: '1.0' }),
     nativeTestCommand({ wheel: 'a.whl', msMax: 1 }), unpackCommand({ wheel: 'a.whl', msMax: 1 }),
       importsCommand(['demo'], 1),
   ];
@@ -38,7 +36,7 @@ it('every command names the result file that its order names', () => {
     expect(command.workingFolder).toBe('/work');
   }
   expect(commands.map((command) => command.step)).toEqual([
-    'fetch', 'requires', 'requires', 'requires', 'sdist', 'build', 'build', 'repair', 'audit', 'test', 'test', 'test',
+    'fetch', 'requires', 'requires', 'requires', 'sdist', 'build', 'build', 'repair', 'test', 'test', 'test',
   ]);
 });
 
