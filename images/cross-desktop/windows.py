@@ -13,9 +13,11 @@ HOME = '/opt/wheelfarm'
 # zig's name of the machine → (Python's platform, `dlltool -m`, COFF machine)
 MACHINES = {'x86_64': ('win-amd64', 'i386:x86-64', 0x8664), 'aarch64': ('win-arm64', 'arm64', 0xAA64)}
 # MSVC takes the import library from `#pragma comment(lib)`, which clang knows only for MSVC's own ABI. The linker reads
-# it from the same place in both: the object's section .drectve.
+# it from the same place in both: the object's section .drectve. Python.h of 3.11 and before includes the file twice.
 LINK_LIBRARY = '''
-#if !defined(Py_BUILD_CORE) && !defined(Py_NO_LINK_LIB) && !defined(__ASSEMBLER__) && !defined(_MSC_VER)
+#if !defined(Py_BUILD_CORE) && !defined(Py_NO_LINK_LIB) && !defined(__ASSEMBLER__) && !defined(_MSC_VER) \\
+  && !defined(WHEELFARM_LINK_LIBRARY)
+#define WHEELFARM_LINK_LIBRARY
 #ifdef Py_LIMITED_API
 static const char wheelfarm_link_library[] __attribute__((section(".drectve"), used)) = " /DEFAULTLIB:python3.lib ";
 #else

@@ -26,9 +26,11 @@ export interface Placement {
  * Looks at the candidate rows of each target in catalogue order. The first one that is made is taken; where none is,
  * the first that can be made. So what is on the farm is used before anything is made or pulled.
  * @param late names of test images that no build waits for: without one its rows are built and not tested
+ * @param lacks what is not here of a target that only upstream's images serve
  */
 export async function place(
   images: Pick<Images, 'states'>, rows: readonly CatalogueRow[], late: ReadonlySet<string> = new Set(),
+  lacks: (target: string) => string = interpreterOf,
 ): Promise<Placement> {
   const lateOf = (row: CatalogueRow): string[] => (row.testImage !== null && late.has(row.testImage) ? [row.testImage] : []);
   const imagesOf = (row: CatalogueRow): string[] => [row.image, ...row.testImage === null || late.has(row.testImage) ? [] : [row.testImage]];
@@ -47,17 +49,17 @@ export async function place(
     else if (taken) coming.push(taken);
     else {
       const [first] = candidates as [CatalogueRow, ...CatalogueRow[]];
-      refused.push({ target, python: first.python, skipped: unavailable(first, candidates, lost(first)?.note.split('\n')[0] ?? '') });
+      refused.push({ target, python: first.python, skipped: unavailable(first, candidates, lacks(target), lost(first)?.note.split('\n')[0] ?? '') });
     }
   }
   const missing = (wanted: readonly string[]): ImageView[] => [...states.values()].filter(({ name, state }) => wanted.includes(name) && state !== 'made');
   return { ready, coming, passed, refused, lacking: missing(coming.flatMap(imagesOf)), later: missing(ready.flatMap(lateOf)) };
 }
 
-/** A target that only upstream's images and uv serve has no interpreter here without them; others have an image that failed. */
-function unavailable({ target, image }: CatalogueRow, candidates: readonly CatalogueRow[], why: string): Failure {
+/** A target that only upstream's images and uv serve lacks something here without them; others have an image that failed. */
+function unavailable({ target, image }: CatalogueRow, candidates: readonly CatalogueRow[], lacked: string, why: string): Failure {
   return candidates.every(({ interpreter, source }) => interpreter !== undefined || source === 'uv')
-    ? failure('FARM_TARGET_UNSUPPORTED', 'plan', { target, why: `no ${interpreterOf(target)} here, and ${why}` })
+    ? failure('FARM_TARGET_UNSUPPORTED', 'plan', { target, why: `no ${lacked} here, and ${why}` })
     : failure('FARM_IMAGE_UNAVAILABLE', 'plan', { image, why });
 }
 

@@ -9,7 +9,7 @@ import { versionEnvironment, type Rebuild } from '../domain/rebuild.ts';
 import { allowsPython } from '../domain/version.ts';
 import type { Catalogue, Images } from '../ports.ts';
 import { lateImages, likeImages } from '../../images/recipes.ts';
-import { needsRust, withRust } from '../domain/rust.ts';
+import { needsRust, rustOf, withRust } from '../domain/rust.ts';
 import { place, type Placement } from './builds-images.ts';
 import type { Resolved } from './builds-resolve.ts';
 import { readRecipes, recipePolicy } from './recipes.ts';
@@ -57,7 +57,7 @@ export async function draftPlan(
   const asked = all.filter((row) => chosen(row.target) && accepts(row.python)).map((row) => ({ row, skipped: optionsOf(row.target).skipped }));
   const wanted = asked.filter(({ skipped }) => !skipped).map(({ row }) => row);
   const left = asked.flatMap(({ row: { target, python }, skipped }) => (skipped ? [{ target, python, skipped }] : []));
-  const placement = images ? await place(images, wanted, lateImages()) : null;
+  const placement = images ? await place(images, wanted, lateImages(), rust ? rustOf : undefined) : null;
   const made = await catalogue.planRows(rust?.rows);
   const isReady = new Set(placement?.ready.map(nameOf));
   const rows = placement

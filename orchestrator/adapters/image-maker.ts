@@ -95,7 +95,8 @@ export function imageMaker(options: ImageMakerOptions): Images {
         if (why !== null && !isMade(name)) failed.set(name, { at: now(), why });
         else failed.delete(name);
       }
-      if (why !== null && registryAway.test(why)) for (const name of upstreamNames()) if (!isMade(name)) failed.set(name, { at: now(), why });
+      const away = why === null ? null : registryAwayOf(why);
+      if (away !== null) for (const name of upstreamNames()) if (!isMade(name)) failed.set(name, { at: now(), why: away });
       if (why !== null) say(`images ${names.join(', ')}: ${why}`);
       begin(lane);
     };
@@ -125,7 +126,11 @@ export function imageMaker(options: ImageMakerOptions): Images {
 /** Images of one registry: when it does not answer for one of them, the others are not asked for either. */
 const upstreamNames = (): string[] => [...readRecipes().values()].flatMap(({ name, from }) => (from ? [name] : []));
 
-const registryAway = /cannot be pulled: .*(?:no such host|dial|time-?out|refused|unreachable|nothing came)/i;
+/** What is true of all of them, of what was said of one; null where it says nothing of the others. Pure. */
+export function registryAwayOf(why: string): string | null {
+  const [, reason] = /cannot be pulled: (.*(?:no such host|dial|time-?out|refused|unreachable|nothing came).*)/i.exec(why) ?? [];
+  return reason === undefined ? null : `the registry of upstream’s images does not answer: ${reason}`;
+}
 
 /** What went wrong, of the lines of a Node process that ended by an error. Pure. */
 export function causeOf(lines: readonly string[]): string {

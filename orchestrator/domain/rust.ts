@@ -9,6 +9,9 @@ export function needsRust(settings: Readonly<Record<string, unknown>>): boolean 
   return Array.isArray(requires) && requires.some((one) => typeof one === 'string' && /^\s*(?:maturin|setuptools[-_.]rust)\b(?![-_.\w])/i.test(one));
 }
 
+/** What a target needs of Rust, for people. */
+export const rustOf = (target: string): string => `Rust standard library for ${platformOf(target)}`;
+
 /**
  * The rows with the image that has Rust instead of their own. A row that is not cross built keeps its image.
  * @param variants name of such an image by that of the image it is like
@@ -24,7 +27,7 @@ export function withRust<Row extends CatalogueRow>(
   const targets = new Set(served.map(({ target }) => target));
   const without = rows.filter(({ target }) => !targets.has(target)).map(({ target, python }) => ({
     target, python,
-    skipped: failure('FARM_TARGET_UNSUPPORTED', 'plan', { target, why: `no Rust standard library for ${platformOf(target)} with Python ${python}` }),
+    skipped: failure('FARM_TARGET_UNSUPPORTED', 'plan', { target, why: `no ${rustOf(target)} with Python ${python}` }),
   }));
   return { rows: served, without };
 }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { registryAwayOf } from '../../../orchestrator/adapters/image-maker.ts';
 import { mustBeMade, place } from '../../../orchestrator/adapters/builds-images.ts';
 import type { ImageView } from '../../../orchestrator/contract/api.ts';
 import type { CatalogueRow } from '../../../orchestrator/domain/plan.ts';
+import { rustOf } from '../../../orchestrator/domain/rust.ts';
 
 const row = (target: string, image: string, testImage: string | null = null): CatalogueRow => ({
   target, python: '3.13', image, testImage, build: 'cross', test: testImage ? 'qemu' : 'none', buildPool: 'p', testPool: 'p',
@@ -37,6 +39,15 @@ describe('placement', () => {
     expect(refused[0]).toMatchObject({ target: 'b', skipped: { code: 'FARM_IMAGE_UNAVAILABLE', message: 'The image pypa-b cannot be had: no registry.' } });
   });
 
+  it('says of a target that only upstream serves what it lacks here', async () => {
+    const upstream = [{ ...row('cp313-musllinux_aarch64', 'pypa'), interpreter: '/opt/python/cp313-cp313/bin/python' }];
+    const messageOf = async (lacks?: (target: string) => string): Promise<unknown> =>
+      (await place(images({ pypa: 'failed' }), upstream, new Set(), lacks)).refused.map(({ skipped: { message } }) => message);
+    expect(await messageOf()).toEqual(['cp313-musllinux_aarch64 is not supported here: no CPython 3.13 here, and no registry.']);
+    expect(await messageOf(rustOf))
+      .toEqual(['cp313-musllinux_aarch64 is not supported here: no Rust standard library for musllinux_aarch64 here, and no registry.']);
+  });
+
   it('waits for no late test image, and says that it is missing', async () => {
     const some = [row('a', 'cross', 'late')];
     const placed = await place(images({ cross: 'made' }), some, new Set(['late']));
@@ -55,4 +66,10 @@ describe('placement', () => {
     mustBeMade(maker, { lacking: [], later: [view('late', 'missing')] });
     expect(begun).toEqual(['cross', 'late']);
   });
+});
+
+it('a registry that is away is away for its other images too, by no name of the one that was asked for', () => {
+  const said = (reason: string): string => `the upstream image registry.test/a@sha256:0 cannot be pulled: ${reason}`;
+  expect(registryAwayOf(said('dial tcp: lookup registry.test: no such host'))).toBe('the registry of upstream’s images does not answer: dial tcp: lookup registry.test: no such host');
+  expect(registryAwayOf(said('manifest unknown'))).toBeNull();
 });
