@@ -90,14 +90,17 @@ const worker = await Worker.create({
       ...shared, imports: prismaImportRecords({ database, blobs, upstream, trustedRoot: publicRoot(config.home, now) }),
     }),
   },
-  // Describing is hashing and deflating on few cores; more at once would only hold more memory.
-  maxConcurrentActivityTaskExecutions: 8,
+  // Describing is hashing and deflating on few cores; many more at once would only hold more memory. An activity that
+  // finds no place is written to Temporal's database and read from it again.
+  maxConcurrentActivityTaskExecutions: 16,
   maxCachedWorkflows: 20,
   workflowThreadPoolSize: 1,
   shutdownGraceTime: '5s',
 });
 console.log('ready: orchestrator');
 flushCompileCache();   // now, as a process that is killed writes nothing
+// Prisma compiles itself at its first query: the first cell does not wait for it.
+database.prisma.build.findFirst({ select: { id: true } }).catch(() => undefined);
 await worker.run();
 await Promise.all([workflows.close(), git.close(), github.close()]);
 await connection.close();

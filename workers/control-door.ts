@@ -2,9 +2,10 @@
  * The worker's side of `/worker/*`. A control plane that restarts must not cost a build: requests are tried again for
  * a minute. A lease that was replaced (409) or whose build ended (410) stops the attempt.
  */
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { Readable } from 'node:stream';
-import { cards, FarmError, failure } from '../orchestrator/domain/failure.ts';
+import { cards, fail, FarmError, failure } from '../orchestrator/domain/failure.ts';
 import type { Card, Failure, FailureCode } from '../orchestrator/domain/failure.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
 import type {
@@ -26,6 +27,8 @@ export const isUnwelcome = (error: unknown): boolean => error instanceof DoorErr
 export interface LeaseDoor {
   /** The bytes of an input as a file of this worker, digest checked. @errors FARM_DIGEST_MISMATCH */
   input(blob: Pick<BlobInput, 'sha256' | 'bytes'>): Promise<string>;
+  /** An input for a box: few bytes that came with the lease, digest checked, else its file. @errors FARM_DIGEST_MISMATCH */
+  content(blob: Pick<BlobInput, 'sha256' | 'bytes'>): Promise<Uint8Array | { readonly file: string }>;
   /** Forgets an input that is not needed again: an image's root tar after it was loaded. */
   forget(sha256: string): Promise<void>;
   output(file: string, sha256: string, bytes: number): Promise<void>;
@@ -106,12 +109,14 @@ function leaseDoor(
   const at = (rest: string) => `/worker/leases/${grant.leaseId}/${rest}`;
   const post = async (rest: string, json: unknown): Promise<Answer> =>
     ask({ method: 'POST', path: at(rest), headers, json });
+  const input: LeaseDoor['input'] = (blob) =>
+    cache.get(blob, async () => (await ask({ method: 'GET', path: at(`inputs/${blob.sha256}`), headers })).body);
   return {
-    input: (blob) => cache.get(blob, async () => {
+    input,
+    content: async (blob) => {
       const small = grant.small?.[blob.sha256];
-      if (small !== undefined) return Buffer.from(small, 'base64');
-      return (await ask({ method: 'GET', path: at(`inputs/${blob.sha256}`), headers })).body;
-    }),
+      return small === undefined ? { file: await input(blob) } : checked(Buffer.from(small, 'base64'), blob.sha256);
+    },
     forget: (sha256) => cache.drop(sha256),
     async output(file, sha256, bytes) {
       await drain(await ask({
@@ -129,6 +134,12 @@ function leaseDoor(
     lock: async (report) => (await readJson(await post('lock', report))) as LockAnswer,
     outcome: async (outcome, beside) => drain(await post('end', lastWords(outcome, beside))),
   };
+}
+
+/** @errors FARM_DIGEST_MISMATCH */
+function checked(bytes: Uint8Array, sha256: string): Uint8Array {
+  const found = createHash('sha256').update(bytes).digest('hex');
+  return found === sha256 ? bytes : fail('FARM_DIGEST_MISMATCH', 'fetch', { file: 'An input', found, expected: sha256 });
 }
 
 function lastWords(outcome: Outcome, { events, log, output, lock }: Beside): LastWords {

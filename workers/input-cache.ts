@@ -1,6 +1,6 @@
 /** Inputs that this worker has fetched, by digest, in one folder; the least recently used go when it grows too big. */
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, existsSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createReadStream, createWriteStream, existsSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
@@ -9,8 +9,7 @@ import { fail } from '../orchestrator/domain/failure.ts';
 
 interface Digested { readonly sha256: string; readonly bytes: number }
 
-/** Bytes that are here already, or a stream of them. */
-export type OpenInput = () => Promise<NodeJS.ReadableStream | Uint8Array>;
+export type OpenInput = () => Promise<NodeJS.ReadableStream>;
 
 export interface InputCache {
   /**
@@ -57,9 +56,7 @@ export function inputCache(folder: string, bytesMax: number, now: () => number):
     await made;
     const part = `${path}.${process.pid}.part`;
     try {
-      const from = await open();
-      if (from instanceof Uint8Array) write(blob, from, part);
-      else await download(blob, from, part);
+      await download(blob, await open(), part);
       renameSync(part, path);
     } catch (error) {
       await rm(part, { force: true });
@@ -104,18 +101,6 @@ async function download(blob: Digested, from: NodeJS.ReadableStream, to: string)
   }
   const found = hash.digest('hex');
   if (found !== blob.sha256) wrong(found);
-}
-
-/** Few bytes, which only reach the page cache: at once. @errors FARM_DIGEST_MISMATCH, FARM_NO_SPACE */
-function write(blob: Digested, bytes: Uint8Array, to: string): void {
-  const found = createHash('sha256').update(bytes).digest('hex');
-  if (found !== blob.sha256) fail('FARM_DIGEST_MISMATCH', 'fetch', { file: 'An input', found, expected: blob.sha256 });
-  try {
-    writeFileSync(to, bytes, { mode: 0o600 });
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOSPC') fail('FARM_NO_SPACE', 'fetch', { why: String(error) });
-    throw error;
-  }
 }
 
 /** Answers how many bytes are left. */

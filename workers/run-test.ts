@@ -4,7 +4,7 @@ import type { TestOutcome, TestSpec } from '../orchestrator/contract/worker.ts';
 import type { FailureCode } from '../orchestrator/domain/failure.ts';
 import type { TestOptions } from '../orchestrator/domain/cell-options.ts';
 import type { Locked } from '../orchestrator/domain/plan.ts';
-import type { Box } from './backend/types.ts';
+import type { Box, PutFile } from './backend/types.ts';
 import { delivered } from './delivery.ts';
 import { bundleBytesMax, ownInterpreter } from './requirements.ts';
 import { inLease } from './scope.ts';
@@ -42,7 +42,7 @@ export function runTest(
 
 async function testInScope(scope: Scope<TestSpec>): Promise<TestOutcome> {
   const { spec } = scope;
-  const wheel = await scope.lease.input(spec.wheel);
+  const wheel = await scope.lease.content(spec.wheel);
   scope.ports.backend.prepare({ image: spec.image, kind: 'sealed', limits: spec.limits });
   const { box: tools, lock } = await fetchRuntime(scope, wheel);
   const tested = spec.runner === 'native' ? testNative(scope, tools, wheel) : testForeign(scope, tools);
@@ -55,14 +55,14 @@ async function testInScope(scope: Scope<TestSpec>): Promise<TestOutcome> {
 }
 
 /** What the wheel requires at run time, by the target's own tags and markers. */
-async function fetchRuntime(scope: Scope<TestSpec>, wheel: string): Promise<{ box: Box; lock: readonly Locked[] }> {
+async function fetchRuntime(scope: Scope<TestSpec>, wheel: PutFile['bytes']): Promise<{ box: Box; lock: readonly Locked[] }> {
   const { spec } = scope;
   const options = spec.runner === 'native' ? suiteOptions(spec) : undefined;
   const box = await scope.open(spec.toolImage, 'fetch');
   // `test-requires = "-r FILE"`: pip's word for a file of the project.
   const source = options?.requires?.some((word) => /^(-[rc]|--(requirement|constraint))/.test(word)) ? spec.suite?.source : undefined;
   await box.put([
-    ...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: { file: wheel } },
+    ...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: wheel },
     ...(source ? [{ path: inputPath(source.filename), bytes: { file: await scope.lease.input(source) } }] : []),
   ]);
   const { lock } = await scope.step(box,
@@ -76,14 +76,14 @@ async function fetchRuntime(scope: Scope<TestSpec>, wheel: string): Promise<{ bo
 /** What the project asks of the test; undefined where it names no tests. */
 const suiteOptions = (spec: TestSpec): TestOptions | undefined => spec.suite?.options as TestOptions | undefined;
 
-async function testNative(scope: Scope<TestSpec>, tools: Box, wheel: string): Promise<TestResult> {
+async function testNative(scope: Scope<TestSpec>, tools: Box, wheel: PutFile['bytes']): Promise<TestResult> {
   const { spec } = scope;
   const { suite } = spec;
   const bundle = scope.file('wheels.tar');
   await tools.take(place.bundle, bundle, bundleBytesMax);
   const box = await scope.open(spec.image, 'sealed');
   await box.put([
-    ...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: { file: wheel } },
+    ...scope.ports.scripts, { path: inputPath(spec.wheel.filename), bytes: wheel },
     { path: place.bundle, bytes: { file: bundle } },
     ...(suite ? [{ path: inputPath(suite.source.filename), bytes: { file: await scope.lease.input(suite.source) } }] : []),
   ]);

@@ -67,3 +67,13 @@ export function memoryOf(pid: number): number {
     return 0;
   }
 }
+
+/** Memory of a process that no file stands for; much cheaper to ask for. @unit bytes; 0 where the process is gone */
+export function anonymousOf(pid: number): number {
+  try {
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return [...status.matchAll(/^Rss(?:Anon|Shmem):\s+(\d+) kB$/gm)].reduce((sum, [, kB]) => sum + Number(kB) * 1024, 0);
+  } catch {
+    return 0;
+  }
+}

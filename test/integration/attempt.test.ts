@@ -55,6 +55,7 @@ function world(script: BoxScript = playSteps, door: Partial<LeaseDoor> = {}, kno
   let log = '';
   const lease: LeaseDoor = {
     input: async () => '/dev/null',
+    content: async () => ({ file: '/dev/null' }),
     forget: async () => undefined,
     output: async (file) => void put.push(await readFile(file, 'latin1')),
     async log(offset, bytes) { log += new TextDecoder().decode(bytes); return offset + bytes.length; },

@@ -71,6 +71,7 @@ export async function cellBench(
     await mkdir(kept);
     const lease: LeaseDoor = {
       input: async (blob) => (blob.sha256 === sha256 ? sdist : record.tarPath),
+      content: async () => ({ file: sdist }),
       forget: async () => undefined,
       output: async (file) => void await copyFile(file, cell.wheel = join(kept, 'wheel')),
       async log(offset, part) { cell.log += new TextDecoder().decode(part); return offset + part.length; },

@@ -41,6 +41,8 @@ export function scriptedBackend(script: BoxScript = playSteps): Backend {
   };
 }
 
+const closing = new Error('the box is closed');
+
 function scriptedBox(id: string, order: BoxOrder, script: BoxScript, gone: () => void): Box {
   const files = new Map<string, Uint8Array>();
   const closed = new AbortController();
@@ -73,7 +75,8 @@ function scriptedBox(id: string, order: BoxOrder, script: BoxScript, gone: () =>
       return { bytes: bytes.length };
     },
     async close() {
-      closed.abort();
+      // With a reason of its own: making the usual one takes a stack trace.
+      closed.abort(closing);
       files.clear();
       gone();
     },

@@ -82,6 +82,7 @@ export async function inProcess({
       lease: async () => ({ leaseId: 'bench', secret: 'bench', logOffset: 0, spec }),
       of: () => ({
         input: async ({ sha256 }) => files.get(sha256) ?? sha256,
+        content: async ({ sha256 }) => ({ file: files.get(sha256) ?? sha256 }),
         forget: async () => undefined,
         async output(file) { wheel = join(folder, randomUUID()); await copyFile(file, wheel); },
         async log(offset, bytes) { log += new TextDecoder().decode(bytes); return offset + bytes.length; },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import type { LeaseGrant } from '../../../orchestrator/contract/worker.ts';
@@ -93,15 +94,16 @@ describe('control door', () => {
     });
   });
 
-  it('takes a small input from its grant', async () => {
-    const opened: unknown[] = [];
+  it('takes a small input from its grant, digest checked; any other is a file', async () => {
     const door = controlDoor({
       token: 'tok', now: () => 0, pause: async () => undefined, send: () => Promise.reject(new Error('not asked')),
-      cache: { get: async (_, open) => { opened.push(await open()); return 'file'; }, drop: async () => undefined },
+      cache: { get: async ({ sha256 }) => `file of ${sha256}`, drop: async () => undefined },
     });
-    const small = { [grant.spec.image.tarSha256]: btoa('bytes') };
-    expect(await door.of({ ...grant, small }).input({ sha256: grant.spec.image.tarSha256, bytes: 5 })).toBe('file');
-    expect(opened).toEqual([Buffer.from('bytes')]);
+    const sha256 = createHash('sha256').update('bytes').digest('hex');
+    const lease = door.of({ ...grant, small: { [sha256]: btoa('bytes'), other: btoa('bytes') } });
+    expect(await lease.content({ sha256, bytes: 5 })).toEqual(Buffer.from('bytes'));
+    expect(await lease.content({ sha256: 'no', bytes: 5 })).toEqual({ file: 'file of no' });
+    await expect(lease.content({ sha256: 'other', bytes: 5 })).rejects.toMatchObject({ failure: { code: 'FARM_DIGEST_MISMATCH' } });
   });
 
   it('does not ask again for a full disk', async () => {
