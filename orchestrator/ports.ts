@@ -100,8 +100,8 @@ export interface Workflows {
   startImport(importId: string): Promise<void>;
   cancelImport(importId: string): Promise<void>;
   isOpen(workflowId: string): Promise<boolean>;
-  /** How many workers ask for the activities of a queue. */
-  workersOn(queue: string): Promise<number>;
+  /** How many workers of a pool are here, those without a free place too. */
+  workersOf(pool: string): Promise<number>;
 }
 
 export interface Clock { now(): Date }

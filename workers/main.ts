@@ -14,7 +14,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import Docker from 'dockerode';
 import type { BuildActivities, TestActivities } from '../orchestrator/contract/activities.ts';
 import { limits } from '../orchestrator/contract/limits.ts';
-import { buildQueue, testQueue } from '../orchestrator/contract/messages.ts';
+import { buildQueue, hereQueue, testQueue } from '../orchestrator/contract/messages.ts';
 import { dockerBackend } from './backend/docker.ts';
 import { readHostNetwork } from './backend/host-network.ts';
 import { scriptedBackend } from './backend/scripted.ts';
@@ -124,7 +124,7 @@ async function portsOf(config: Config, backend: Backend, unwelcome: () => void):
   };
 }
 
-/** One Temporal worker for each queue, all on one connection; builds and tests have places of their own. */
+/** One Temporal worker for each queue, all on one connection; builds and tests have places of their own, and one says that it is here. */
 async function workersOf(config: Config, ports: WorkerPorts, connection: NativeConnection, ended: () => void): Promise<Worker[]> {
   const then = <A extends unknown[], T>(work: (...order: A) => Promise<T>) => (...order: A): Promise<T> => work(...order).finally(ended);
   const builds: BuildActivities = {
@@ -138,7 +138,7 @@ async function workersOf(config: Config, ports: WorkerPorts, connection: NativeC
     maxHeartbeatThrottleInterval: limits.heartbeatMs, defaultHeartbeatThrottleInterval: limits.heartbeatMs / 2,
   });
   return Promise.all(config.pools.flatMap((pool) =>
-    [create(buildQueue(pool), builds), create(testQueue(pool), tests)]));
+    [create(buildQueue(pool), builds), create(testQueue(pool), tests), create(hereQueue(pool), { here: async () => undefined })]));
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));

@@ -10,7 +10,7 @@ const poolOf = (queue: string): string => queue.slice(queue.indexOf('.') + 1);
  * The open cells of a build whose pool has no worker, with the pool's name: nothing happens to them until one comes.
  * A cell that is being built has had its worker; only what waits is looked at.
  */
-export async function waitsOf({ prisma }: Database, workflows: Pick<Workflows, 'workersOn'>, buildId: string): Promise<readonly BuildWait[]> {
+export async function waitsOf({ prisma }: Database, workflows: Pick<Workflows, 'workersOf'>, buildId: string): Promise<readonly BuildWait[]> {
   const build = await prisma.build.findUnique({ where: { id: buildId } });
   if (build?.state !== 'running') return [];
   const { queues, scout, chains } = await orderOf(prisma, buildId);
@@ -19,7 +19,7 @@ export async function waitsOf({ prisma }: Database, workflows: Pick<Workflows, '
   })).map(({ target }) => target));
   const cells = [...scout ? [scout] : [], ...chains.flat()].filter(([target]) => queued.has(target));
   const asked = [...new Set(cells.map(([, queue]) => queue))];
-  const workers = new Map(await Promise.all(asked.map(async (queue) => [queue, await workflows.workersOn(queues[queue] ?? '')] as const)));
+  const workers = new Map(await Promise.all(asked.map(async (queue) => [queue, await workflows.workersOf(poolOf(queues[queue] ?? ''))] as const)));
   return cells.filter(([, queue]) => workers.get(queue) === 0).map(([target, queue]) => {
     const pool = poolOf(queues[queue] ?? '');
     return { target, pool, why: `waits: no worker of pool ${pool} is connected. Start one: ./farm worker --pool ${pool}` };

@@ -1,6 +1,5 @@
 /** Has the patched sdist of a post-release built once, by the farm's own worker, and compares what comes out of it. */
 import { createHash, randomUUID } from 'node:crypto';
-import { buildQueue } from '../contract/messages.ts';
 import { fail } from '../domain/failure.ts';
 import { chooseBuild, comparedWith, metadataDifference, type SdistBuild } from '../domain/sdist-build.ts';
 import type { Plan } from '../domain/plan.ts';
@@ -18,7 +17,7 @@ import { asFailure, asPlan } from './prisma/rows.ts';
 export interface SdistBuildPorts {
   readonly database: Database;
   readonly blobs: BlobStore;
-  readonly workflows: Pick<Workflows, 'startSdist' | 'workersOn'>;
+  readonly workflows: Pick<Workflows, 'startSdist' | 'workersOf'>;
   readonly catalogue: Pick<Catalogue, 'planRows'>;
   /** The pool that makes sdists. */
   readonly sdistPool: string;
@@ -53,7 +52,7 @@ export async function sdistBuildOf(ports: SdistBuildPorts, order: SdistToBuild):
   const rows = await ports.catalogue.planRows();
   const chosen = chooseBuild(order.wheels.map(({ filename }) => filename), rows);
   if (chosen === null) return notBuilt('this farm has no image of a target that it builds on its own machine yet');
-  if (await ports.workflows.workersOn(buildQueue(sdistPool)) === 0) {
+  if (await ports.workflows.workersOf(sdistPool) === 0) {
     return notBuilt(`no worker of pool ${sdistPool} is connected; start one: ./farm worker --pool ${sdistPool}`);
   }
   const target = before?.state === 'making' ? before.buildTarget : chosen.target;

@@ -1,5 +1,5 @@
 import { Client, Connection, WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/client';
-import { controlQueue, editWorkflowId, importWorkflowId, releaseWorkflowId, sdistWorkflowId, triggerWorkflowId } from '../contract/messages.ts';
+import { controlQueue, editWorkflowId, hereQueue, importWorkflowId, releaseWorkflowId, sdistWorkflowId, triggerWorkflowId } from '../contract/messages.ts';
 import type { Workflows } from '../ports.ts';
 
 /** TASK_QUEUE_TYPE_ACTIVITY of Temporal's API. */
@@ -47,9 +47,9 @@ export function temporalWorkflows(address: string, sdistPool: string): Workflows
         throw error;
       }
     },
-    async workersOn(queue) {
+    async workersOf(pool) {
       const { pollers } = await connection.workflowService.describeTaskQueue({
-        namespace: client.options.namespace, taskQueue: { name: queue }, taskQueueType: activityQueue,
+        namespace: client.options.namespace, taskQueue: { name: hereQueue(pool) }, taskQueueType: activityQueue,
       });
       // The server names a poller for minutes after its last word; one that is there asks anew each minute.
       return (pollers ?? []).filter(({ lastAccessTime }) =>

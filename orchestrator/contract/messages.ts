@@ -29,6 +29,8 @@ export const controlQueue = 'control';
 /** The task queue of a pool's activities: `build.linux-amd64`, `test.linux-amd64`. */
 export const buildQueue = (pool: string): string => `build.${pool}`;
 export const testQueue = (pool: string): string => `test.${pool}`;
+/** Every worker of a pool asks it all the time and gets nothing: one whose places are all taken asks no other queue. */
+export const hereQueue = (pool: string): string => `here.${pool}`;
 
 /** Workflow ids: one open workflow for a build. */
 export const releaseWorkflowId = (buildId: string): string => `release-${buildId}`;

@@ -219,8 +219,8 @@ describe('the sdist of a post-release', () => {
     const { start, name } = await withSdist(table);
     const { id } = await start();
     await activities.prepareEdit({ editId: id });
-    const { workersOn } = plane.workflows;
-    plane.workflows.workersOn = async () => 0;
+    const { workersOf } = plane.workflows;
+    plane.workflows.workersOf = async () => 0;
     try {
       await expect(activities.checkEdit({ editId: id })).rejects.toMatchObject({
         type: 'FARM_EDIT_SDIST_UNBUILT', message: expect.stringContaining('no worker of pool linux-amd64 is connected') });
@@ -232,7 +232,7 @@ describe('the sdist of a post-release', () => {
       await activities.publishEdit({ editId: second });
       expect(await edits.view(second)).toMatchObject({ state: 'published', acceptedUnbuilt: true, sdistBuilt: { state: 'not built', target: null } });
     } finally {
-      plane.workflows.workersOn = workersOn;
+      plane.workflows.workersOf = workersOf;
     }
     const { sha256: fileSha256 } = await plane.database.prisma.file.findUniqueOrThrow({ where: { filename: `${name}-1.0.post1.tar.gz` } });
     const { bundle } = await plane.database.prisma.attestation.findFirstOrThrow({ where: { fileSha256, kind: 'provenance' } });

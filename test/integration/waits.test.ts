@@ -11,7 +11,7 @@ test('a queued cell says that its pool has no worker and how to start one; a cel
   const { buildId } = await startedBuild(plane, [target]);
   const waits = async () => (await plane.app.inject({ method: 'GET', url: `/api/builds/${buildId}/waits` })).json<unknown>();
   expect(await waits()).toEqual([]);
-  plane.workflows.workersOn = async () => 0;
+  plane.workflows.workersOf = async () => 0;
   expect(await waits()).toEqual([{
     target, pool: 'linux-amd64', why: 'waits: no worker of pool linux-amd64 is connected. Start one: ./farm worker --pool linux-amd64',
   }]);

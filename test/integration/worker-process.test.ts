@@ -10,6 +10,7 @@ import Docker from 'dockerode';
 import { NativeConnection, Worker, bundleWorkflowCode } from '@temporalio/worker';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cellLimits } from '../../orchestrator/contract/limits.ts';
+import { temporalWorkflows } from '../../orchestrator/adapters/temporal-client.ts';
 import { controlQueue } from '../../orchestrator/contract/messages.ts';
 import { imageStore } from '../../workers/image-store.ts';
 import { fakeControl } from '../support/fake-control.ts';
@@ -115,6 +116,16 @@ describe('a worker process', () => {
     child.kill('SIGTERM');
     expect(await ended).toBe(0);
     expect(performance.now() - started).toBeLessThan(3000);
+  });
+
+  it('is seen by a queue of its own, which it asks with every place taken too', async () => {
+    const plane = temporalWorkflows(temporal.address, 'scripted-c');
+    expect(await plane.workersOf('scripted-c')).toBe(0);
+    await worker('scripted-c', 'scripted');
+    await until(async () => await plane.workersOf('scripted-c') === 1, 5_000);
+    const { pollers } = await temporal.connection.workflowService.describeTaskQueue({ namespace: 'default', taskQueue: { name: 'here.scripted-c' }, taskQueueType: 2 });
+    expect(pollers?.map(({ identity }) => identity)).toEqual([`test-${process.pid}-scripted-c`]);
+    await plane.close();
   });
 
   it('does not lose a delivery to a control plane that restarts', async () => {

@@ -136,7 +136,7 @@ function rememberedWorkflows(): RememberedWorkflows {
   const open = new Set<string>();
   const self: RememberedWorkflows = {
     started: [], sdists: [], triggers: [], edits: [], imports: [], cancelled: [], away: false,
-    async workersOn(queue) { return queue.endsWith('linux-amd64') ? 1 : 0; },
+    async workersOf(pool) { return pool === 'linux-amd64' ? 1 : 0; },
     async startRelease(order) {
       if (self.away) throw new Error('away');
       if (open.has(`release-${order.buildId}`)) return;
