@@ -206,6 +206,7 @@ def main(order):
         result["rust"] = manifest_of(order["src"]) is not None and shutil.which("cargo") is not None
     if order.get("made"):
         subprocess.run(["tar", "-xf", order["made"], "-C", os.path.dirname(order["env"])], check=True)
+        os.remove(order["made"])  # the folder counts as memory
         return {**result, **asked(order, result), "installed": []}
     names = unbundle(order["bundle"], order["wheels"]) if order.get("bundle") else []
     environment_of(order["env"], (target_description(order) or {}).get("interpreter"), [os.path.join(order["wheels"], name) for name in names])
