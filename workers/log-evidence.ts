@@ -47,6 +47,8 @@ const foreignProgram = new RegExp([
 const toolFailed = new RegExp([
   'command .* failed', 'failed with exit', 'CompileError', 'LinkError',
   'ninja: build stopped', 'make(?:\\[\\d+\\])?: \\*\\*\\*',
+  // setuptools' own words, of which a long command may have cut off the end.
+  "error: Command '\\[",
   'CalledProcessError', 'non-zero exit status', 'could not compile', 'CMake Error', 'CMake build failed',
   'BackendError',
   'FAILED:', 'CythonError', 'Cython\\.Compiler', 'ERROR: Compiler', 'exit (?:status|code) [1-9]',
@@ -55,12 +57,13 @@ const toolFailed = new RegExp([
 const compileError = /^(?:ERROR: )?((?:[A-Za-z]:)?[^\s:][^:]*?):(\d+):(?:(\d+):)? (?:fatal )?error: (.+)$/;
 const headerMissing = /['"]?([^\s'"]+)['"]? file not found|^([^\s:]+): No such file or directory/;
 const linkErrors = [
-  /(?:ld\.lld|ld|lld): (?:error: )?(undefined (?:symbol:|reference) .+|unable to find library .+|cannot find .+)/,
+  /(?:ld\.lld|lld-link|ld|lld): (?:error: )?(undefined (?:symbol:|reference) .+|unable to find library .+|cannot find .+)/,
   /(undefined reference to .+)/,
   /^error: (?:ld\.lld: )?(undefined symbol: .+|unable to find (?:dynamic system )?library .+)/,
-  /^(?:\S*ld(?:\.lld)?): (error: .+|cannot find .+)/,
+  /^(?:\S*ld(?:\.lld)?|lld-link): (error: .+|cannot find .+)/,
   /^collect2: (error: .+)/,
 ];
+const optionError = /^(?:\S+: )?error: ((?:Unknown Clang option|unknown argument|unsupported option)\b.+)/;
 const rustError = /^error(?:\[E\d+\])?: (.+)$/;
 const rustPlace = /^\s*--> ([^:\s]+):(\d+):(\d+)$/;
 const cythonHead = /^Error compiling Cython file:/;
@@ -115,7 +118,7 @@ function toolErrorIn(lines: readonly string[]): LogCause | null {
   const last = places.reduce<Place | null>((best, place) => (best && best.at > place.at ? best : place), null);
   const linked = lastLinkError(lines);
   if (last === null || (linked && linked.at > last.at)) {
-    if (!linked) return null;
+    if (!linked) return optionIn(lines);
     return {
       code: 'FARM_LINK_ERROR', words: { why: linked.text.slice(0, whyCharactersMax) },
       evidence: { text: linked.whole.slice(0, whyCharactersMax) },
@@ -123,6 +126,12 @@ function toolErrorIn(lines: readonly string[]): LogCause | null {
   }
   const first = places.filter((place) => place.file === last.file).sort((a, b) => a.at - b.at)[0]!;
   return compilerCause(first);
+}
+
+/** An option that the compiler does not know: no file of the source is named. */
+function optionIn(lines: readonly string[]): LogCause | null {
+  const why = lines.map((line) => optionError.exec(line)?.[1]).find((text) => text !== undefined)?.slice(0, whyCharactersMax);
+  return why === undefined ? null : { code: 'FARM_COMPILE_ERROR', words: { why }, evidence: { text: why } };
 }
 
 /**

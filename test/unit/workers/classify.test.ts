@@ -74,6 +74,12 @@ describe('causes that the log shows', () => {
     ['ld.lld', "ld.lld: error: undefined symbol: deflate\n>>> referenced by x.c\n"
       + "error: command 'cc' failed with exit code 1",
       'FARM_LINK_ERROR', { text: 'ld.lld: error: undefined symbol: deflate' }],
+    ['lld-link, below a command that was cut off', "lld-link: error: undefined symbol: slp_switch\n>>> referenced by x.obj\n"
+      + "SystemExit: error: Command '['/opt/wheelfarm/bin/c++', '-O2', '-shared', 'build/temp.win-amd64-cpython-31",
+      'FARM_LINK_ERROR', { text: 'lld-link: error: undefined symbol: slp_switch' }],
+    ['an option that the compiler does not know', "error: Unknown Clang option: '-fno-tree-dominator-opts'\n"
+      + "error: Command '['/opt/wheelfarm/bin/c++', '-O2', '-c', 'src/x.cpp']' returned non-zero exit status 1.",
+      'FARM_COMPILE_ERROR', { text: "Unknown Clang option: '-fno-tree-dominator-opts'" }],
     ['GNU ld', "/usr/bin/ld: x.o: in function `f':\nx.c:(.text+0x5): undefined reference to `deflate'\n"
       + "collect2: error: ld returned 1 exit status\nerror: command 'gcc' failed with exit code 1",
       'FARM_LINK_ERROR', { text: "x.c:(.text+0x5): undefined reference to `deflate'" }],
