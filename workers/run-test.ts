@@ -17,8 +17,8 @@ import type { TestResult } from './steps/shapes.ts';
 type Order = { readonly buildId: string; readonly target: string };
 type Answer = { readonly tested: 'passed' | 'failed' | 'no-requirement' | 'cancelled' };
 
-/** Nothing is wrong with the wheel: what it requires has no wheel for this target. */
-const noRequirement = new Set<FailureCode>(['FARM_REQUIREMENT_NO_WHEEL', 'FARM_REQUIREMENT_UNKNOWN']);
+/** Nothing is wrong with the wheel: what it or its test requires is not to be had for this target. */
+const noRequirement = new Set<FailureCode>(['FARM_REQUIREMENT_NO_WHEEL', 'FARM_REQUIREMENT_UNKNOWN', 'FARM_TEST_PYTHON']);
 
 /** The activity. @errors see `delivered` */
 export async function testCell(ports: WorkerPorts, order: Order): Promise<Answer> {

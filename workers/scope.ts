@@ -194,10 +194,11 @@ async function concluded<Spec, O extends Outcome>(
   return outcome === cancelled ? { state: 'cancelled' } : { state: 'posted', outcome };
 }
 
-/** The failure where the project must act; null where the farm or the world failed, which is tried again. */
+/** The failure that ends the work: where the project must act, or the test has no better Python. Null where trying again may help. */
 function projectFailure(error: unknown): Failure | null {
   if (!(error instanceof FarmError) || error instanceof DoorError) return null;
-  return error.failure.retry === 'never' && error.failure.blame === 'project' ? error.failure : null;
+  const { retry, blame, code } = error.failure;
+  return retry === 'never' && (blame === 'project' || code === 'FARM_TEST_PYTHON') ? error.failure : null;
 }
 
 function makeScope<Spec extends AnySpec>(

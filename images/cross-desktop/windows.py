@@ -25,6 +25,11 @@ static const char wheelfarm_link_library[] __attribute__((section(".drectve"), u
 #endif
 #endif
 '''
+# CPython 3.11 and before say it for MSVC alone, and without it a pointer has four bytes there.
+WIN64 = '''#if defined(_WIN64) && !defined(MS_WIN64)
+#define MS_WIN64
+#endif
+'''
 # What a compiler for Linux takes and the one for Windows refuses or does not need.
 COMPILER = {
     'drop': [r'-lm', r'-lpthread', r'-pthread', r'-ldl', r'-lrt', r'-lutil', r'-fPIC', r'-fpic', r'-rdynamic',
@@ -82,7 +87,7 @@ def headers(include, python, debs):
     [config] = glob.glob(f'{debs}/source/PC/pyconfig.h*')
     text = open(config, encoding='utf-8').read()
     with open(f'{include}/pyconfig.h', 'w', encoding='utf-8') as stream:
-        stream.write(text + LINK_LIBRARY.replace('{digits}', python.replace('.', '')))
+        stream.write(WIN64 + text + LINK_LIBRARY.replace('{digits}', python.replace('.', '')))
 
 
 def variables(python, sysroot, platform):

@@ -146,6 +146,8 @@ export const cards = {
     'See the traceback in the test log.'),
   FARM_TEST_COMMAND: card('project', 'never', 422, 'The project’s own {hook} failed: {why}.',
     'See its output in the test log; tests run sealed, without the network.'),
+  FARM_TEST_PYTHON: card('farm', 'never', 422, 'The Python of the test has not all of the standard library: {why}.',
+    'Nothing is wrong with the wheel, which is published untested: test it with a Python that was not made for tests.'),
   FARM_TEST_TIMEOUT: card('project', 'never', 422, 'The test took longer than {limit}.',
     'Find out what import waits for.'),
   // the farm itself

@@ -7,7 +7,7 @@ Order, unpack: {mode: "unpack", wheel, bundle?, wheels, site: folder, siteTar: f
 Order, imports: {mode: "imports", siteTar?, site, imports: [module]}; in the image of that machine. Needs only python3.
 Result of native and imports: {imports: [module], how: text}
 """
-import importlib
+import importlib.util
 import json
 import os
 import re
@@ -77,15 +77,37 @@ def import_failure(module, text):
     return StepFailure("FARM_TEST_IMPORT", {"why": why}, {"text": "\n".join(lines[-15:]) or why})
 
 
+def lacking(name):
+    """The module of the standard library that this interpreter was made without, where `name` is or is in one; else None."""
+    top = name.split(".")[0]
+    return top if top in getattr(sys, "stdlib_module_names", ()) and importlib.util.find_spec(top) is None else None
+
+
 def import_all(modules, result):
-    """Imports in this interpreter. Before each one the result says what it would mean to end here."""
+    """Imports in this interpreter, and answers what it has imported.
+
+    Before each one the result says what it would mean to end here. A module inside a package may want a project that
+    the wheel does not require (a second back end): that one is left out, and said.
+    Errors: FARM_TEST_IMPORT; FARM_TEST_PYTHON where it is this interpreter that lacks something.
+    """
+    own = {module.split(".")[0] for module in modules}
+    imported = []
     for module in modules:
         write_json(result, failed(import_failure(module, "the import ended the interpreter")))
         print(f"import {module}", flush=True)
         try:
             importlib.import_module(module)
+            imported.append(module)
+        except ModuleNotFoundError as error:
+            wanted = (error.name or "").split(".")[0]
+            if wanted and lacking(wanted):
+                raise StepFailure("FARM_TEST_PYTHON", {"why": f"{module} imports {wanted}"}) from None
+            if not wanted or wanted in own or "." not in module or module.split(".")[0] not in imported:
+                raise import_failure(module, traceback.format_exc()) from None
+            print(f"wheelfarm: {module} is not imported: it wants {wanted}, which the wheel does not require", flush=True)
         except BaseException:  # noqa: BLE001 (SystemExit too: an import must not end the program)
             raise import_failure(module, traceback.format_exc()) from None
+    return imported
 
 
 def import_in(python, modules, order):
@@ -105,7 +127,9 @@ def import_in(python, modules, order):
         text = said.get("words", {}).get("why", "")
         if status < 0:
             text = f"{text} (signal {-status})"
-        raise StepFailure("FARM_TEST_IMPORT", {"why": text}, said.get("evidence"))
+        code = "FARM_TEST_PYTHON" if said.get("code") == "FARM_TEST_PYTHON" else "FARM_TEST_IMPORT"
+        raise StepFailure(code, {"why": text}, said.get("evidence"))
+    return said["imports"]
 
 
 def native(order):
@@ -124,14 +148,24 @@ def native(order):
     run_pip([*pip, "install", "--no-index", "--no-deps", "--require-hashes", "--no-compile",
              "--no-warn-script-location", "-r", listed], "pip install")
     run_pip([*pip, "check"], "pip check")
-    modules = modules_of(wheel_members(order["wheel"]))
-    import_in(python, modules, order)
+    modules = import_in(python, modules_of(wheel_members(order["wheel"])), order)
     how = f"pip install --no-index, pip check, {count(modules)}"
     if order.get("suite"):
-        from project_test import run_suite
-
-        how = f"{how}, {run_suite(order['suite'], suite_environment(order), order['wheel'])}"
+        how = f"{how}, {suite_of(order)}"
     return {"imports": modules, "how": clip(how, 300)}
+
+
+def suite_of(order):
+    """The project's own tests, in words. Errors: FARM_TEST_COMMAND; FARM_TEST_PYTHON where the interpreter lacks something."""
+    from project_test import run_suite
+
+    try:
+        return run_suite(order["suite"], suite_environment(order), order["wheel"])
+    except StepFailure as failure:
+        named = re.search(r"No module named '([\w.]+)'", failure.words.get("why", ""))
+        if named and lacking(named[1]):
+            raise StepFailure("FARM_TEST_PYTHON", {"why": f"the test-command imports {lacking(named[1])}"}, failure.evidence) from None
+        raise
 
 
 def suite_environment(order):
@@ -213,9 +247,9 @@ def imports(order):
         sys.path.insert(0, order["site"])
     farm = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder or ".") != farm]
-    import_all(order["imports"], order["result"])
-    how = f"unpacked, {count(order['imports'])} by python {sys.version.split()[0]}"
-    return {"imports": order["imports"], "how": how}
+    imported = import_all(order["imports"], order["result"])
+    how = f"unpacked, {count(imported)} by python {sys.version.split()[0]}"
+    return {"imports": imported, "how": how}
 
 
 def main(order):

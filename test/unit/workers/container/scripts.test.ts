@@ -100,6 +100,44 @@ describe('what the test imports', () => {
   });
 });
 
+describe('an import that fails', () => {
+  const importing = (modules: string[], files: Record<string, string>) => ask(`
+import os, sys, tempfile, types, test
+with tempfile.TemporaryDirectory() as folder:
+    for name, text in given["files"].items():
+        os.makedirs(os.path.dirname(os.path.join(folder, name)), exist_ok=True)
+        with open(os.path.join(folder, name), "w") as file:
+            file.write(text)
+    standard = sys.stdlib_module_names
+    test.sys = types.SimpleNamespace(stdlib_module_names=standard | {"_made_without"}, path=sys.path)
+    sys.path.insert(0, folder)
+    try:
+        answer = test.import_all(given["modules"], os.path.join(folder, "result.json"))
+    finally:
+        sys.path.remove(folder)
+        test.sys = sys
+        for name in [name for name in sys.modules if name.split(".")[0].startswith("imported_")]:
+            del sys.modules[name]`, { modules, files });
+
+  it('is the interpreter’s where it lacks a module of the standard library', async () => {
+    expect(await importing(['imported_a'], { 'imported_a/__init__.py': 'import _made_without' }))
+      .toMatchObject({ code: 'FARM_TEST_PYTHON', words: { why: 'imported_a imports _made_without' } });
+  });
+
+  it('is nobody’s where a module inside the package wants a project that the wheel does not require', async () => {
+    const files = { 'imported_b/__init__.py': '', 'imported_b/_one.py': '', 'imported_b/_second.py': 'import nobody_has_this' };
+    expect(await importing(['imported_b', 'imported_b._one', 'imported_b._second'], files)).toEqual(['imported_b', 'imported_b._one']);
+  });
+
+  it.each([
+    ['the package itself', ['imported_c'], { 'imported_c/__init__.py': 'import nobody_has_this' }],
+    ['a module of its own that is not there', ['imported_d', 'imported_d._x'], { 'imported_d/__init__.py': '', 'imported_d/_x.py': 'import imported_d.gone' }],
+    ['another error', ['imported_e', 'imported_e._x'], { 'imported_e/__init__.py': '', 'imported_e/_x.py': 'raise ImportError("undefined symbol: f")' }],
+  ])('is the wheel’s: %s', async (_, modules, files) => {
+    expect(await importing(modules, files)).toMatchObject({ code: 'FARM_TEST_IMPORT' });
+  });
+});
+
 it('counts as compiler calls those that name an input', async () => {
   const calls = [['cc', '-c', 'x.c', '-o', 'x.o'], ['cc', '--version'], ['cc', '-print-multiarch', 'x'], ['cc', '-v'],
     ['cc', '-shared', 'x.o']];
