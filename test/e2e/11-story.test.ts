@@ -131,9 +131,10 @@ describe('a maintainer', () => {
     await page.getByRole('heading', { name: 'Readiness' }).waitFor();
     expect(await page.getByRole('region', { name: 'Readiness' }).innerText()).toMatch(/no tag names a version[\s\S]*the repository is private/);
     expect(await page.locator('input[type=checkbox]:checked').count()).toBeGreaterThanOrEqual(2);
-    for (const label of await page.locator('label:has(input[type=checkbox]:checked)').all()) {
-      const target = (await label.innerText()).trim();
-      if (target !== x86 && target !== arm) await label.locator('input').uncheck();
+    // By name: a place among the checked ones is another one's as soon as one is unchecked.
+    for (const label of await page.locator('label:has(input[type=checkbox]:checked)').allInnerTexts()) {
+      const target = label.trim();
+      if (target !== x86 && target !== arm) await page.getByLabel(target, { exact: true }).uncheck();
     }
     await page.getByRole('button', { name: 'Register', exact: true }).click();
     await page.waitForURL(`${nginx.url}/projects/${project}`);
