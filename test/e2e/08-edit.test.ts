@@ -246,6 +246,13 @@ describe('an edit that does not come to its end', () => {
 });
 
 describe('the commands beside it', () => {
+  const commanded = {
+    name: 'zoo-commanded',
+    files: {
+      'pyproject.toml': '[build-system]\nrequires = ["setuptools"]\nbuild-backend = "setuptools.build_meta"\n\n[project]\nname = "zoo-commanded"\nversion = "1.0"\n',
+      'zoo_commanded/__init__.py': '',
+    },
+  };
   const history = async (project: string): Promise<HistoryEntry[]> =>
     (await farm.farm(['history', project, '--json'])).stdout.trimEnd().split('\n').map((line) => JSON.parse(line) as HistoryEntry);
 
@@ -268,17 +275,20 @@ describe('the commands beside it', () => {
   });
 
   it('edit every release that a selector names', async () => {
-    const said = await farm.farm(['edit', 'zoo-pure<9', '--bound', 'Requires-Python: <3.16', '--why', 'a bound', '--by', 'a test', '--yes', '--json']);
+    // Its own: what is built later of an edited project gets the edit too, and other files of tests share this farm.
+    const { build } = await buildAnimal(farm, commanded);
+    expect(build.state).toBe('succeeded');
+    const said = await farm.farm(['edit', 'zoo-commanded<9', '--bound', 'Requires-Python: <3.16', '--why', 'a bound', '--by', 'a test', '--yes', '--json']);
     expect(said.code, said.stderr).toBe(0);
-    expect(lastLine(said)).toMatchObject({ project: 'zoo-pure', version: '1.0', state: 'published' });
-    expect((await filesOf('zoo-pure')).map((file) => file['requires-python'])).toContain('<3.16');
+    expect(lastLine(said)).toMatchObject({ project: 'zoo-commanded', version: '1.0', state: 'published' });
+    expect((await filesOf('zoo-commanded')).map((file) => file['requires-python'])).toContain('<3.16');
   });
 
   it('yank a release with a reason, and take that back', async () => {
-    const yanked = async (): Promise<unknown[]> => [...new Set((await filesOf('zoo-pure')).map((file) => (file as { yanked?: unknown }).yanked))];
-    const said = await farm.farm(['yank', 'zoo-pure==1.0', '--why', 'it has no bound', '--by', 'a test']);
+    const yanked = async (): Promise<unknown[]> => [...new Set((await filesOf('zoo-commanded')).map((file) => (file as { yanked?: unknown }).yanked))];
+    const said = await farm.farm(['yank', 'zoo-commanded==1.0', '--why', 'it has no bound', '--by', 'a test']);
     expect([said.code, await yanked()]).toEqual([0, ['it has no bound']]);
-    expect((await farm.farm(['yank', 'zoo-pure==1.0', '--why', 'it has one now', '--by', 'a test', '--undo'])).code).toBe(0);
+    expect((await farm.farm(['yank', 'zoo-commanded==1.0', '--why', 'it has one now', '--by', 'a test', '--undo'])).code).toBe(0);
     expect(await yanked()).not.toContain('it has no bound');
   });
 
